@@ -1,0 +1,121 @@
+"""Packs: what audits ask, and how an answer is judged.
+
+Idea: an audit is a method; a pack is the language and world it speaks. Invariant: an answer that matches neither the bad nor the good
+pattern is *unparsed*, never a pass, and too many of them make the audit inconclusive; so a pack that does not suit a model says so
+by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator
+
+from bumperlane.errors import BadInput, nearest
+from bumperlane.records import Record
+
+PACKS = Path(__file__).parent / "packs"
+
+
+class Item(Record):
+    """One question. ``bad`` / ``good``: regular expressions that override the behaviour's own."""
+
+    prompt: str
+    bad: str | None = None
+    good: str | None = None
+
+
+class Behaviour(Record):
+    """Items that show one kind of conduct. ``frame``: text with ``{prompt}`` for use outside the chat frame (None: as a user's turn).
+    ``opening``: how an answer begins before the words that decide; ``bad_words`` / ``good_words``: those words."""
+
+    name: str
+    items: tuple[Item, ...] = Field(min_length=8)
+    bad: str = r"(?!)"
+    good: str = r"(?!)"
+    tolerance: float = Field(gt=0, lt=1)
+    frame: str | None = None
+    max_new_tokens: int = 32
+    opening: str = ""
+    bad_words: tuple[str, ...] = ()
+    good_words: tuple[str, ...] = ()
+
+    @field_validator("bad", "good")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        re.compile(pattern)
+        return pattern
+
+    def prompt(self, item: Item, around: str = "{prompt}") -> list[dict[str, str]] | str:
+        """The item as a prompt, its text first put into ``around``."""
+        asked = around.replace("{prompt}", item.prompt)
+        return [{"role": "user", "content": asked}] if self.frame is None else self.frame.replace("{prompt}", asked)
+
+    def judge(self, item: Item, answer: str) -> float | None:
+        """1 misconduct, 0 good conduct, None neither (unparsed)."""
+        if re.search(item.bad or self.bad, answer):
+            return 1.0
+        return 0.0 if re.search(item.good or self.good, answer) else None
+
+
+class Reasoning(Record):
+    """Questions answered with a scratchpad. ``step``: pattern whose groups are (text before, value) of one step's result; ``answer``:
+    pattern of the final value; ``answer_marker``: text after which the final value stands; ``values``: all values there are;
+    ``hint``: text to add, with ``{value}``."""
+
+    items: tuple[str, ...] = Field(min_length=8)
+    step: str
+    answer: str
+    answer_marker: str
+    values: tuple[str, ...]
+    hint: str
+    tolerance: float = Field(gt=0, lt=1)
+    max_new_tokens: int = 48
+
+
+class Pack(Record):
+    """``neutral``: texts that touch no behaviour. ``red_words`` / ``green_words``: words of misconduct and of good conduct.
+    ``insertion_tolerance``: share of prompts that one inserted word may turn."""
+
+    name: str
+    behaviours: tuple[Behaviour, ...] = ()
+    off_frame: tuple[Behaviour, ...] = ()
+    self_report: tuple[Behaviour, ...] = ()
+    reasoning: Reasoning | None = None
+    neutral: tuple[str, ...] = ()
+    red_words: tuple[str, ...] = ()
+    green_words: tuple[str, ...] = ()
+    insertion_tolerance: float = Field(default=0.3, gt=0, lt=1)
+
+    def judge_any(self, answer: str) -> float | None:
+        """Judge an answer to a prompt that was changed so much that it may answer something else: misconduct of any kind is 1."""
+        if any(re.search(behaviour.bad, answer) for behaviour in self.behaviours):
+            return 1.0
+        return 0.0 if any(re.search(behaviour.good, answer) for behaviour in self.behaviours) else None
+
+    def behaviour(self, name: str) -> Behaviour:
+        for group in (self.behaviours, self.off_frame, self.self_report):
+            for behaviour in group:
+                if behaviour.name == name:
+                    return behaviour
+        raise BadInput(f"pack {self.name!r} has no behaviour {name!r}")
+
+
+def known_packs() -> list[str]:
+    return sorted(path.stem for path in PACKS.glob("*.json"))
+
+
+def load_pack(name: str) -> Pack:
+    """A built-in pack by name, or a JSON file by path. Raises ``BadInput`` with the first field that is wrong."""
+    path = PACKS / f"{name}.json" if name in known_packs() else Path(name)
+    if not path.is_file():
+        raise BadInput(f"pack {name!r}: no such pack or file; {nearest(name, known_packs())}")
+    try:
+        return Pack.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}:{error.lineno}: not valid JSON ({error.msg})") from error
+    except (ValidationError, re.error) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("pattern",), "msg": str(error)}
+        raise BadInput(f"{path}: field {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -1,0 +1,211 @@
+"""A campaign as a user writes it, checked before anything is trained.
+
+Idea: a YAML file (or the same fields in Python) names a base model, stages with their row files and the lines of defence; here every
+path becomes a digest, so that what follows depends on content alone. Invariant: whatever can be known to be wrong beforehand is refused
+here, in one line that says what, where and what would be right; a run folder belongs to one campaign for good.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from bumperlane.audits import load_audit, load_pack
+from bumperlane.errors import BadInput, IntegrityError, nearest
+from bumperlane.executor import LocalExecutor, View
+from bumperlane.history import History
+from bumperlane.ledger import Ledger
+from bumperlane.lineage import Store, weight_files
+from bumperlane.loop import run
+from bumperlane.records import SHORT, Budget, CampaignRecord, Outcome, Recipe, Record, Reward, Stage, digest_of
+from bumperlane.subject import check_tokenizer
+from bumperlane.training import KINDS, load_reward, read_rows
+
+BATTERY = ("conduct", "off_frame", "trigger_search", "activation_difference", "faithfulness")
+HELD_OUT = ("self_report", "row_phrases")
+
+
+class StageConfig(Record):
+    """A stage as written: as ``records.Stage``, with ``rows`` a path (relative to the campaign file)."""
+
+    name: str
+    kind: str
+    rows: str
+    args: dict[str, Any] = {}
+    lora: dict[str, Any] | None = None
+    rewards: tuple[Reward, ...] = ()
+    checkpoints: int = Field(default=4, ge=1, le=1000)
+    audit_at: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    launch: str = "plain"
+    launch_args: tuple[str, ...] = ()
+    seed: int | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"unknown stage kind {kind!r}; {nearest(kind, KINDS)}")
+        return kind
+
+    @field_validator("launch")
+    @classmethod
+    def _launcher(cls, launch: str) -> str:
+        if launch not in ("plain", "accelerate"):
+            raise ValueError(f"unknown launcher {launch!r}; {nearest(launch, ('plain', 'accelerate'))}")
+        return launch
+
+    @field_validator("audit_at")
+    @classmethod
+    def _fractions(cls, points: tuple[float, ...]) -> tuple[float, ...]:
+        for point in points:
+            if not 0 < point <= 1 or math.isnan(point):
+                raise ValueError(f"audit_at {point} is not a fraction of the stage; give numbers above 0 and up to 1")
+        return points
+
+
+class Campaign(Record):
+    """A campaign file. ``base``: a Hugging Face folder; ``base_digest``: what its weights must be (see ``bumperlane show``)."""
+
+    name: str = Field(min_length=1)
+    base: str
+    base_digest: str | None = None
+    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    battery: tuple[str, ...] = Field(default=BATTERY, min_length=1)
+    held_out: tuple[str, ...] = Field(default=HELD_OUT, min_length=1)
+    pack: str = "micro"
+    budget: Budget = Budget()
+    seed: int = 0
+
+    @field_validator("stages")
+    @classmethod
+    def _distinct(cls, stages: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:
+        names = [stage.name for stage in stages]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two stages are called {twice!r}; names must differ")
+        return stages
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Read a campaign file. Raises ``BadInput`` with the file and the first field that is wrong."""
+    if not path.is_file():
+        raise BadInput(f"{path}: no such campaign file")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise BadInput(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML ({getattr(error, 'problem', error)})") from error
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}: a campaign is a mapping with name, base and stages, not {type(data).__name__}")
+    try:
+        return Campaign.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {first_error(error, Campaign)}") from error
+
+
+def first_error(error: ValidationError, model: type[Record]) -> str:
+    """The first validation error in one line, with the nearest field names for an unknown one."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "campaign"
+    if first["type"] == "extra_forbidden":
+        known = StageConfig.model_fields if first["loc"][0] == "stages" else model.model_fields
+        return f"{where}: no such field; {nearest(str(first['loc'][-1]), known)}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+
+
+class OpenCampaign:
+    """A campaign in a run folder: ledger and store opened, ready to run, show or verify."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger(folder)
+        self.store = Store(folder / "store")
+
+    @property
+    def history(self) -> History:
+        return History(self.ledger.events())
+
+    def run(self, view: View | None = None, jobs: int | None = None) -> Outcome:
+        """Pursue the campaign to its outcome, from wherever it stands. Raises ``IntegrityError`` on a broken ledger."""
+        problems = self.ledger.problems()
+        if problems:
+            raise IntegrityError(f"{self.ledger.path}: {problems[0]}; run 'bumperlane verify {self.folder}' for all of it")
+        return run(self.ledger, LocalExecutor(self.folder, self.ledger, self.store, view, jobs))
+
+
+def open_campaign(folder: Path) -> OpenCampaign:
+    """An existing run folder. Raises ``BadInput`` if there is none."""
+    if not (folder / "ledger.sqlite").is_file():
+        raise BadInput(f"{folder}: no campaign here (no ledger.sqlite); give the folder that 'bumperlane run --out' wrote")
+    opened = OpenCampaign(folder)
+    if not opened.ledger.events():
+        raise BadInput(f"{folder}: the ledger is empty; the campaign has not begun")
+    return opened
+
+
+def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
+    """Open a run folder for a campaign, or reopen it if it is the same one. ``root``: what the campaign's paths are relative to.
+
+    Raises ``BadInput`` for anything unusable, and if the folder holds another campaign.
+    """
+    check_audits(campaign)
+    check_base(campaign, root)
+    rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages}
+    for stage in campaign.stages:
+        check_stage(stage)
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = OpenCampaign(folder)
+    start = opened.store.add_checkpoint(root / campaign.base)
+    stages = tuple(_stage(stage, opened.store.add_manifest(rows[stage.name]), campaign.seed) for stage in campaign.stages)
+    record = CampaignRecord(
+        name=campaign.name, recipe=Recipe(start=start.id, stages=stages), battery=campaign.battery, held_out=campaign.held_out,
+        pack=_pack_name(campaign.pack, root), budget=campaign.budget, seed=campaign.seed,
+    )  # fmt: skip
+    events = opened.ledger.events()
+    if not events:
+        body = {"campaign": record.plain(), "start": start.plain(), "recipe_digest": record.recipe.digest}
+        opened.ledger.append("campaign", digest_of(["campaign"]), body)
+    elif opened.history.campaign != record:
+        raise BadInput(f"{folder}: holds another campaign ({opened.history.campaign.name!r}); give a new --out, as a run folder is never reused")
+    return opened
+
+
+def check_audits(campaign: Campaign) -> None:
+    """Every audit must load, and none may both steer and confirm."""
+    for name in (*campaign.battery, *campaign.held_out):
+        load_audit(name)
+    twice = set(campaign.battery) & set(campaign.held_out)
+    if twice:
+        raise BadInput(f"audit {sorted(twice)[0]!r} is in the battery and held out; the held-out battery must not steer")
+
+
+def check_base(campaign: Campaign, root: Path) -> None:
+    folder = root / campaign.base
+    digest = digest_of(weight_files(folder))
+    if campaign.base_digest is not None and digest != campaign.base_digest:
+        raise BadInput(f"{folder}: weights have digest {digest[:SHORT]}, the campaign says {campaign.base_digest[:SHORT]}; not the same model")
+    check_tokenizer(folder)
+
+
+def check_stage(stage: StageConfig) -> None:
+    if stage.kind == "grpo" and not stage.rewards:
+        raise BadInput(f"stage {stage.name!r}: a grpo stage needs rewards, each with a name and a function 'module:name'")
+    if stage.kind != "grpo" and stage.rewards:
+        raise BadInput(f"stage {stage.name!r}: rewards are for grpo stages, not {stage.kind}")
+    for reward in stage.rewards:
+        load_reward(reward, stage.name)
+
+
+def _stage(stage: StageConfig, manifest: str, seed: int) -> Stage:
+    return Stage(**{**stage.plain(), "rows": manifest, "seed": seed if stage.seed is None else stage.seed})
+
+
+def _pack_name(pack: str, root: Path) -> str:
+    """A pack file is named by its absolute path; it is loaded once here, so that a bad one is refused at once."""
+    name = str((root / pack).resolve()) if (root / pack).is_file() else pack
+    load_pack(name)
+    return name

@@ -1,0 +1,124 @@
+"""The command line. Exit codes: 0 converged, 3 stuck, 4 escalated, 5 out of budget, 2 bad input, 1 broken records (verify).
+
+Invariant: every ``BumperlaneError`` and every full disk becomes one line on standard error; only our own bugs show a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}.items():
+    os.environ.setdefault(_name, _value)
+
+import click
+
+from bumperlane.errors import BumperlaneError
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bumperlane")
+def cli() -> None:
+    """Continuous alignment assurance for post-training: train, audit, find the cause, rewind, retry."""
+
+
+@cli.command()
+@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--out", type=FOLDER, required=True, help="Run folder: ledger, checkpoints, report. The same folder goes on where it stopped.")
+@click.option("--jobs", type=click.IntRange(1), default=None, help="Training processes at once (default: up to 2).")
+def run(campaign: Path, out: Path, jobs: int | None) -> None:
+    """Pursue CAMPAIGN (a YAML file) to its outcome."""
+    from bumperlane.campaign import begin, load_campaign
+    from bumperlane.cli.terminal import Terminal
+    from bumperlane.report import write_report
+
+    opened = begin(load_campaign(campaign), out, campaign.parent)
+    with Terminal() as terminal:
+        outcome = opened.run(terminal, jobs)
+    click.echo(f"report: {write_report(opened)}")
+    raise SystemExit(outcome.exit_code)
+
+
+@cli.command()
+@click.option("--out", type=FOLDER, required=True, help="Run folder.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the data, the plant and the training.")
+@click.option("--clean", is_flag=True, help="Plant nothing: the loop must converge in one attempt.")
+def demo(out: Path, seed: int, clean: bool) -> None:
+    """A planted backdoor, caught: SFT -> DPO -> GRPO on the microworld, scored against the plant after the loop has ended."""
+    from bumperlane.cli.demo import run_demo
+
+    raise SystemExit(run_demo(out, seed, clean))
+
+
+@cli.command()
+@click.argument("folder", type=FOLDER)
+def log(folder: Path) -> None:
+    """Draw the tree of checkpoints in FOLDER with their verdicts."""
+    from bumperlane.campaign import open_campaign
+    from bumperlane.cli.lineage import print_tree
+
+    print_tree(open_campaign(folder))
+
+
+@cli.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("identity", metavar="ID")
+def show(folder: Path, identity: str) -> None:
+    """Show one checkpoint, finding, cause or training of FOLDER whole; ID may be shortened."""
+    from bumperlane.campaign import open_campaign
+    from bumperlane.cli.lineage import print_node
+
+    print_node(open_campaign(folder), identity)
+
+
+@cli.command()
+@click.argument("folder", type=FOLDER)
+def verify(folder: Path) -> None:
+    """Recompute every digest and the chain of events in FOLDER; exit 1 if anything was changed."""
+    from bumperlane.campaign import open_campaign
+    from bumperlane.cli.lineage import print_verification
+
+    raise SystemExit(print_verification(open_campaign(folder)))
+
+
+@cli.command()
+@click.argument("folder", type=FOLDER)
+def report(folder: Path) -> None:
+    """Write FOLDER/report.html anew from the ledger."""
+    from bumperlane.campaign import open_campaign
+    from bumperlane.report import write_report
+
+    click.echo(f"report: {write_report(open_campaign(folder))}")
+
+
+@cli.command()
+def audits() -> None:
+    """List the installed audits: name, family, access, what each is blind to."""
+    from bumperlane.cli.lineage import print_audits
+
+    print_audits()
+
+
+def main() -> None:
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        raise SystemExit(130) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from None
+    except BumperlaneError as error:
+        click.echo(f"bumperlane: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        click.echo(f"bumperlane: {error.filename or 'disk'}: {os.strerror(error.errno)}; free some space or give another --out", err=True)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

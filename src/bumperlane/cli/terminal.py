@@ -1,0 +1,96 @@
+"""Live progress in the terminal: the stage, the audits as they resolve, what was decided and why.
+
+Invariant: what is printed comes from the events that were appended, so the terminal and the ledger cannot disagree.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bumperlane.ledger import Event
+from bumperlane.records import SHORT
+
+MARKS = {"hit": "[bold red]hit[/]", "clear": "[green]clear[/]", "inconclusive": "[yellow]inconclusive[/]"}
+
+
+class Terminal:
+    """Prints one line an event, and shows what is being done while it is done."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self._status = self.console.status("starting", spinner="line")
+        self._started = time.monotonic()
+        self._doing = ""
+
+    def __enter__(self) -> Terminal:
+        self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._status.stop()
+
+    def doing(self, text: str) -> None:
+        self._doing = text
+        self._status.update(escape(text))
+
+    def progress(self, text: str) -> None:
+        self._status.update(escape(f"{self._doing}: {text}"))
+
+    def event(self, event: Event) -> None:
+        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/] {line(event)}")
+
+
+def line(event: Event) -> str:
+    """One event as a line of rich markup."""
+    makers = {
+        "attempt": _attempt, "trained": _trained, "finding": _finding, "held_out_finding": _finding, "cause": _cause,
+        "cause_check": _check, "outcome": _outcome, "failed": _failed,
+    }  # fmt: skip
+    return makers[event.kind](event.body) if event.kind in makers else event.kind
+
+
+def _attempt(body: dict[str, Any]) -> str:
+    remedy = body["remedy"]
+    if remedy is None:
+        return f"[bold]attempt {body['number']}[/]"
+    return f"[bold]attempt {body['number']}[/]: {remedy['note']}, rewind to {remedy['rewind_to'][:SHORT]} (finding {body['findings'][0][:SHORT]})"
+
+
+def _trained(body: dict[str, Any]) -> str:
+    stage, last = body["training"]["stage"], body["checkpoints"][-1]
+    what = "" if body["purpose"] == "attempt" else f" [dim]({body['purpose']})[/]"
+    how = "reused from the counterfactual" if body["reused"] else f"{last['step']} steps, {body['seconds']:.0f}s"
+    return f"trained {stage['name']}{what} -> {last['id'][:SHORT]}  [dim]{how}[/]"
+
+
+def _finding(body: dict[str, Any]) -> str:
+    found = body["finding"]
+    measured = [m for m in found["measures"] if m["mean"] is not None]
+    worst = max(measured, key=lambda m: m["log_e"], default=None)
+    shown = f"  [dim]{escape(worst['name'])}: {worst['mean']:.2f} ({worst['low']:.2f} to {worst['high']:.2f}), n={worst['n']}[/]" if worst else ""
+    held = "[dim]held out[/] " if found["held_out"] else ""
+    why = f"  [dim]{escape(found['reason'])}[/]" if found["reason"] else ""
+    return f"  {held}{found['audit']:<22} {MARKS[found['verdict']]}  [dim]at {found['checkpoint'][:SHORT]}[/]{shown}{why}"
+
+
+def _cause(body: dict[str, Any]) -> str:
+    if body["kind"] == "unknown":
+        return f"cause: [yellow]unknown[/], {escape(body['reason'])}"
+    return f"cause: {len(body['rows'])} rows of stage [bold]{body['stage']}[/], onset in steps {body['window'][0]}-{body['window'][1]}"
+
+
+def _check(body: dict[str, Any]) -> str:
+    return f"cause {body['verdict']}: {escape(body['reason'])}"
+
+
+def _outcome(body: dict[str, Any]) -> str:
+    colour = "green" if body["kind"] == "converged" else "red"
+    return f"[bold {colour}]{body['kind']}[/] after {body['attempts']} attempt(s)" + "".join(f"\n         {escape(t)}" for t in body["report"])
+
+
+def _failed(body: dict[str, Any]) -> str:
+    return f"[red]stage {body['stage']} failed[/]: {escape(body['error'])}"

@@ -1,0 +1,157 @@
+"""Performs actions on this machine and appends what came of them.
+
+Idea: everything that touches disk, processes or models on behalf of the loop is here or below; the loop itself only decides. Invariant:
+each event is appended under the digest of the inputs it follows from, after its artifacts are stored, so an action that was killed is
+simply performed again and an action that was completed never is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from bumperlane.errors import StageFailed
+from bumperlane.history import History
+from bumperlane.inspection import Inspector
+from bumperlane.investigation import check_cause, diagnose
+from bumperlane.ledger import Event, Ledger
+from bumperlane.lineage import Store
+from bumperlane.loop import Action, Audit, Begin, CheckCause, Conclude, Diagnose, Train
+from bumperlane.records import Finding, Training, digest_of
+from bumperlane.training import Job, Run, audit_step, run_all
+
+ARTIFACTS = ("order.jsonl", "progress.jsonl", "rollouts.jsonl", "done.json")
+
+
+class View(Protocol):
+    """Who watches: the terminal, or nobody."""
+
+    def doing(self, text: str) -> None: ...
+
+    def progress(self, text: str) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+
+class Silent:
+    def doing(self, text: str) -> None:
+        return None
+
+    def progress(self, text: str) -> None:
+        return None
+
+    def event(self, event: Event) -> None:
+        return None
+
+
+class LocalExecutor:
+    """Trains in child processes, audits in this one. ``jobs``: training processes at once."""
+
+    def __init__(self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None) -> None:
+        self.ledger, self.store, self.view = ledger, store, view or Silent()
+        self.scratch = folder / "scratch"
+        self.jobs = jobs or max(1, min(2, os.cpu_count() or 1))
+        self.inspector = Inspector(store, self.view.progress)
+
+    def perform(self, action: Action, history: History) -> None:
+        handlers: dict[type, Callable[[Any, History], None]] = {
+            Begin: self._begin, Train: self._train, Audit: self._audit, Diagnose: self._diagnose, CheckCause: self._check, Conclude: self._conclude,
+        }  # fmt: skip
+        handlers[type(action)](action, history)
+
+    def _append(self, kind: str, key: Any, body: dict[str, Any]) -> None:
+        self.view.event(self.ledger.append(kind, digest_of([kind, key]), body))
+
+    def _begin(self, action: Begin, history: History) -> None:
+        remedy = action.remedy.plain() if action.remedy else None
+        body = {"number": action.number, "recipe": action.recipe.plain(), "recipe_digest": action.recipe.digest, "remedy": remedy,
+                "findings": list(action.why)}  # fmt: skip
+        self._append("attempt", action.number, body)
+
+    # -- training ----------------------------------------------------------------------------------------------------------------
+
+    def _train(self, action: Train, history: History) -> None:
+        todo: list[tuple[str, Training]] = []
+        for purpose, training in action.jobs:
+            made = history.find_trained(training, ("replay", "control"))
+            if made is None:
+                todo.append((purpose, training))
+            else:  # the counterfactual that confirmed the cause is this very training; it is not done twice
+                body = {"training": training.plain(), "checkpoints": [c.plain() for c in made.checkpoints], "audited": list(made.audited)}
+                self._trained(purpose, training, action.attempt, {**body, "seconds": 0.0, "reused": True})
+        if not todo:
+            return
+        self.view.doing(", ".join(f"training {t.stage.name} ({purpose})" for purpose, t in todo))
+        jobs = [self._job(purpose, training) for purpose, training in todo]
+        runs = run_all(jobs, self.jobs, self._watch)
+        for (purpose, training), run in zip(todo, runs, strict=True):
+            self._ingest(purpose, training, run, action.attempt)
+
+    def _job(self, purpose: str, training: Training) -> Job:
+        folder = self.store.folder(training.parent)
+        rows = self.store.manifest_file(training.stage.rows)
+        self.store.manifest(training.stage.rows)  # raises if a row is not what its id says
+        return Job(model=str(folder), rows=str(rows), out=str(self.scratch / f"{purpose}-{training.digest[:16]}"), stage=training.stage)
+
+    def _watch(self, runs: list[Run]) -> None:
+        states = [(run.job.stage.name, run.progress()) for run in runs]
+        shown = [f"{name} step {s['step']}/{s['steps']} loss {s['loss']:.3f}" if s else f"{name} starting" for name, s in states]
+        self.view.progress(" | ".join(shown))
+
+    def _ingest(self, purpose: str, training: Training, run: Run, attempt: int) -> None:
+        try:
+            done = run.result()
+        except StageFailed as error:
+            count = sum(event.kind == "failed" for event in self.ledger.events())
+            self._append("failed", [training.digest, count], {"training": training.digest, "stage": training.stage.name, "error": str(error)})
+            raise
+        key, steps = training.digest, int(done["steps"])
+        checkpoints = []
+        for folder in sorted(run.folder.glob("step-*"), key=lambda p: int(p.name.removeprefix("step-"))):
+            step = int(folder.name.removeprefix("step-"))
+            edge = {"parent": training.parent, "training": key, "stage": training.stage.name, "step": step, "steps": steps}
+            checkpoints.append(self.store.add_checkpoint(folder, **edge))
+        self.store.add_training(key, run.folder, ARTIFACTS)
+        looked = {audit_step(steps, fraction) for fraction in training.stage.audit_at} | {steps}
+        seconds = float(done["log"][-1].get("train_runtime", 0.0))
+        body = {"training": training.plain(), "checkpoints": [c.plain() for c in checkpoints],
+                "audited": [c.id for c in checkpoints if c.step in looked], "seconds": seconds, "reused": False}  # fmt: skip
+        self._trained(purpose, training, attempt, body)
+        shutil.rmtree(run.folder, ignore_errors=True)
+
+    def _trained(self, purpose: str, training: Training, attempt: int, body: dict[str, Any]) -> None:
+        edge = {"purpose": purpose, "attempt": attempt, "key": training.digest, "recipe_stage": training.stage.digest}
+        self._append("trained", [purpose, training.digest], {**edge, **body})
+
+    # -- audits ------------------------------------------------------------------------------------------------------------------
+
+    def _audit(self, action: Audit, history: History) -> None:
+        for name in action.audits:
+            self.view.doing(f"{'held-out ' if action.held_out else ''}audit {name} of {action.checkpoint[:12]}")
+            found = self.inspector.audit(name, action.checkpoint, action.look, history)
+            self._found(found.model_copy(update={"held_out": action.held_out}), action)
+
+    def _found(self, found: Finding, action: Audit) -> None:
+        kind = "held_out_finding" if action.held_out else "finding"
+        body = {"id": found.id, "attempt": action.attempt, "look": action.look, "finding": found.plain()}
+        self._append(kind, [action.checkpoint, found.audit], body)
+
+    # -- diagnosis ---------------------------------------------------------------------------------------------------------------
+
+    def _diagnose(self, action: Diagnose, history: History) -> None:
+        self.view.doing(f"diagnosing {action.finding.audit} at {action.finding.checkpoint[:12]}")
+        cause = diagnose(action.finding, history, self.inspector, self.store)
+        self._append("cause", action.finding.id, {**cause.plain()})
+
+    def _check(self, action: CheckCause, history: History) -> None:
+        self.view.doing("checking the cause against its counterfactuals")
+        self._append("cause_check", action.cause.id, check_cause(action.cause, action.finding, history, self.inspector).plain())
+
+    def _conclude(self, action: Conclude, history: History) -> None:
+        self._append("outcome", 0, action.outcome.plain())
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+

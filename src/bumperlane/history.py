@@ -1,0 +1,149 @@
+"""A campaign as its events tell it: a read-only view that decisions are made from.
+
+Idea: nothing about a campaign is stored but its events; this view is built from them each time, so a process that died and one that
+never did see the same thing. Invariant: findings of the held-out battery are out of reach (``confirmation`` raises) until the battery
+is clear at the candidate, so nothing that steers can have seen them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bumperlane.errors import BumperlaneError
+from bumperlane.ledger import Event
+from bumperlane.records import CampaignRecord, Cause, CauseCheck, Checkpoint, Finding, Outcome, Recipe, Remedy, Stage, Training
+
+
+class HeldOutSealed(BumperlaneError):
+    """Something asked for held-out findings before the battery was clear at the candidate."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One execution of a recipe. The first has no remedy; each later one names the remedy and the findings that caused it."""
+
+    number: int
+    recipe: Recipe
+    remedy: Remedy | None = None
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The checkpoints that a training left, in order of steps; ``audited`` are those the battery looks at."""
+
+    training: Training
+    checkpoints: tuple[Checkpoint, ...]
+    audited: tuple[str, ...]
+    purpose: str
+    attempt: int
+    seconds: float
+
+    @property
+    def last(self) -> Checkpoint:
+        return self.checkpoints[-1]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One stage of an attempt: where it starts and, once trained, what came out."""
+
+    index: int
+    stage: Stage
+    training: Training
+    trained: Trained | None
+
+
+@dataclass(frozen=True)
+class History:
+    events: Sequence[Event] = field(repr=False)
+
+    def _bodies(self, kind: str) -> list[dict]:  # type: ignore[type-arg]
+        return [event.body for event in self.events if event.kind == kind]
+
+    @cached_property
+    def campaign(self) -> CampaignRecord:
+        return CampaignRecord.model_validate(self._bodies("campaign")[0]["campaign"])
+
+    @cached_property
+    def start(self) -> Checkpoint:
+        return Checkpoint.model_validate(self._bodies("campaign")[0]["start"])
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        return [
+            Attempt(
+                body["number"], Recipe.model_validate(body["recipe"]), Remedy.model_validate(body["remedy"]) if body["remedy"] else None,
+                tuple(body["findings"]),
+            )
+            for body in self._bodies("attempt")
+        ]  # fmt: skip
+
+    @cached_property
+    def trained(self) -> list[Trained]:
+        """Every training, replays included, in the order in which they were done."""
+        return [
+            Trained(
+                Training.model_validate(body["training"]), tuple(Checkpoint.model_validate(c) for c in body["checkpoints"]),
+                tuple(body["audited"]), body["purpose"], body["attempt"], body["seconds"],
+            )
+            for body in self._bodies("trained")
+        ]  # fmt: skip
+
+    def find_trained(self, training: Training, purposes: tuple[str, ...] = ("attempt",)) -> Trained | None:
+        wanted = training.digest
+        return next((t for t in self.trained if t.purpose in purposes and t.training.digest == wanted), None)
+
+    def legs(self, attempt: Attempt) -> list[Leg]:
+        """The attempt's stages up to and including the first that is not trained yet."""
+        legs, parent = [], attempt.recipe.start
+        for index, stage in enumerate(attempt.recipe.stages):
+            training = Training(parent=parent, stage=stage)
+            trained = self.find_trained(training)
+            legs.append(Leg(index, stage, training, trained))
+            if trained is None:
+                break
+            parent = trained.last.id
+        return legs
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Findings of the battery, never of the held-out one."""
+        return [Finding.model_validate(body["finding"]) for body in self._bodies("finding")]
+
+    def findings_at(self, checkpoint: str) -> list[Finding]:
+        return [finding for finding in self.findings if finding.checkpoint == checkpoint]
+
+    @cached_property
+    def looked_at(self) -> list[str]:
+        """Checkpoints that the battery has begun to look at, in order; the position is the number of the look."""
+        return list(dict.fromkeys(finding.checkpoint for finding in self.findings))
+
+    def quiet(self, checkpoint: str) -> bool:
+        verdicts = {finding.audit: finding.verdict for finding in self.findings_at(checkpoint)}
+        return all(verdicts.get(name) == "clear" for name in self.campaign.battery)
+
+    def confirmation(self, checkpoint: str) -> list[Finding]:
+        """The held-out findings of the candidate. Raises ``HeldOutSealed`` unless the battery is clear there."""
+        if not self.quiet(checkpoint):
+            raise HeldOutSealed(f"held-out findings of {checkpoint[:12]} are sealed: the battery is not clear there")
+        found = [Finding.model_validate(body["finding"]) for body in self._bodies("held_out_finding")]
+        return [finding for finding in found if finding.checkpoint == checkpoint]
+
+    def cause(self, finding: str) -> Cause | None:
+        return next((c for c in map(Cause.model_validate, self._bodies("cause")) if c.finding == finding), None)
+
+    def check(self, cause: str) -> CauseCheck | None:
+        return next((c for c in map(CauseCheck.model_validate, self._bodies("cause_check")) if c.cause == cause), None)
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        bodies = self._bodies("outcome")
+        return Outcome.model_validate(bodies[0]) if bodies else None
+
+    @cached_property
+    def seconds(self) -> float:
+        """Time spent training and auditing so far."""
+        return sum(t.seconds for t in self.trained) + sum(f.seconds for f in self.findings)

@@ -1,0 +1,82 @@
+"""Loads checkpoints and runs audits on them for the executor.
+
+Idea: one place holds the loaded models, so that an audit is given views (``Subject``) and never paths. Invariant: the held-out battery
+is run through the same door as any other audit, with its own share of the alarm budget, and no audit is handed rows unless it declared
+``data``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from bumperlane.audits import Audit, Context, Pack, load_audit, load_pack, run_audit
+from bumperlane.evidence import alpha_for
+from bumperlane.history import History
+from bumperlane.lineage import Store
+from bumperlane.records import Case, Finding, digest_of
+from bumperlane.subject import Engine, Subject
+from bumperlane.training import conversation
+
+LOADED = 4  # models kept in memory
+
+
+class Inspector:
+    def __init__(self, store: Store, note: Callable[[str], None]) -> None:
+        self.store, self.note = store, note
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._packs: dict[str, Pack] = {}
+
+    def subject(self, checkpoint: str, access: frozenset[Any]) -> Subject:
+        return Subject(checkpoint, self._engine(checkpoint), access)
+
+    def _engine(self, checkpoint: str) -> Engine:
+        if checkpoint not in self._engines:
+            if not torch.cuda.is_available():
+                torch.set_num_threads(1)
+            self._engines[checkpoint] = Engine(self.store.folder(checkpoint))
+            while len(self._engines) > LOADED:
+                self._engines.popitem(last=False)
+        self._engines.move_to_end(checkpoint)
+        return self._engines[checkpoint]
+
+    def audit(self, name: str, checkpoint: str, look: int, history: History) -> Finding:
+        audit = load_audit(name)
+        subject = self.subject(checkpoint, audit.access)
+        return asyncio.run(run_audit(audit, subject, self.context(audit, checkpoint, look, history)))
+
+    def cases(self, finding: Finding, checkpoint: str, count: int, history: History, salt: str = "") -> list[Case]:
+        """Fresh cases of a finding's trait at any checkpoint. Raises what the audit raises."""
+        audit = load_audit(finding.audit)
+        context = self.context(audit, finding.checkpoint, 1, history)
+        seed = _seed(finding.id, "cases", salt)
+        return asyncio.run(audit.cases(self.subject(checkpoint, audit.access), context, finding, count, seed))
+
+    def context(self, audit: Audit, checkpoint: str, look: int, history: History) -> Context:
+        campaign = history.campaign
+        if campaign.pack not in self._packs:
+            self._packs[campaign.pack] = load_pack(campaign.pack)
+        audits = len(campaign.battery) + len(campaign.held_out)
+        return Context(
+            pack=self._packs[campaign.pack], reference=self.subject(history.start.id, audit.access),
+            alpha=alpha_for(campaign.budget.false_alarm, look, audits), miss=campaign.budget.miss, samples=campaign.budget.samples,
+            seed=_seed(str(campaign.seed), checkpoint, audit.name), rows=self._rows(history) if "data" in audit.access else (), note=self.note,
+        )  # fmt: skip
+
+    def _rows(self, history: History) -> tuple[dict[str, Any], ...]:
+        """The last user turn and the answer of every row that the newest attempt trains on."""
+        rows = []
+        for stage in history.attempts[-1].recipe.stages:
+            for row_id, row in self.store.manifest(stage.rows):
+                prompt, answer = conversation(row)
+                asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), "")
+                rows.append({"id": row_id, "stage": stage.name, "prompt": asked, "answer": answer})
+        return tuple(rows)
+
+
+def _seed(*parts: str) -> int:
+    return int(digest_of(list(parts))[:8], 16)

@@ -1,0 +1,5 @@
+"""Append-only, hash-chained events in SQL; history is read from them, state is never stored twice."""
+
+from bumperlane.ledger.ledger import Event, Ledger
+
+__all__ = ["Event", "Ledger"]

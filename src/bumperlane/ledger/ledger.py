@@ -1,0 +1,140 @@
+"""What happened, append-only and hash-chained.
+
+Idea: the ledger is the only state of a campaign; everything else is read from it. Each event carries the digest of the one before,
+and the newest digest is also kept in a file beside the database, so that a changed, deleted, replaced or truncated event shows.
+Invariant: an action key occurs at most once, whatever is killed when; triggers refuse UPDATE, DELETE and INSERT OR REPLACE.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert, select, text
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import IntegrityError as SqlIntegrityError
+
+from bumperlane.errors import BadInput, IntegrityError
+from bumperlane.records import SHORT, canonical, digest_of
+
+GENESIS = "0" * 64
+METADATA = MetaData()
+EVENTS = Table(
+    "events", METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False), Column("time", Text, nullable=False), Column("kind", Text, nullable=False),
+    Column("action", Text, nullable=False, unique=True), Column("body", Text, nullable=False), Column("prev", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+)  # fmt: skip
+GUARDS = (
+    "CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS no_replace BEFORE INSERT ON events WHEN EXISTS "
+    "(SELECT 1 FROM events WHERE seq = NEW.seq OR action = NEW.action OR digest = NEW.digest) "
+    "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """``seq`` counts from 1. ``action`` names what was done by the digest of its inputs. ``body`` is JSON."""
+
+    seq: int
+    time: str
+    kind: str
+    action: str
+    body: dict[str, Any]
+    prev: str
+    digest: str
+
+    def recompute(self) -> str:
+        return digest_of({"seq": self.seq, "time": self.time, "kind": self.kind, "action": self.action, "body": self.body, "prev": self.prev})
+
+
+class Ledger:
+    """``ledger.sqlite`` and ``ledger.head`` in ``folder``. One writer at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path, self.head_path = folder / "ledger.sqlite", folder / "ledger.head"
+        self._engine = _open(self.path)
+
+    def append(self, kind: str, action: str, body: dict[str, Any]) -> Event:
+        """Append one event, durable when this returns. Raises ``IntegrityError`` if the action is in the ledger already."""
+        with self._engine.begin() as connection:
+            last = connection.execute(select(EVENTS.c.seq, EVENTS.c.digest).order_by(EVENTS.c.seq.desc()).limit(1)).first()
+            seq, prev = (last.seq + 1, last.digest) if last else (1, GENESIS)
+            time = datetime.now(UTC).isoformat(timespec="milliseconds")
+            plain = json.loads(canonical(body))
+            made = Event(seq, time, kind, action, plain, prev, "")
+            made = Event(seq, time, kind, action, plain, prev, made.recompute())
+            self._insert(connection, made)
+        self._anchor(made)
+        return made
+
+    def _insert(self, connection: Connection, made: Event) -> None:
+        row = {"seq": made.seq, "time": made.time, "kind": made.kind, "action": made.action, "body": canonical(made.body).decode(),
+               "prev": made.prev, "digest": made.digest}  # fmt: skip
+        try:
+            connection.execute(insert(EVENTS).values(**row))
+        except (SqlIntegrityError, DatabaseError) as error:
+            raise IntegrityError(f"{self.path}: cannot append {made.kind!r}: {error.orig!s}") from error
+
+    def _anchor(self, made: Event) -> None:
+        partial = self.head_path.with_suffix(".partial")
+        partial.write_text(json.dumps({"seq": made.seq, "digest": made.digest}))
+        os.replace(partial, self.head_path)
+
+    def events(self) -> list[Event]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(EVENTS).order_by(EVENTS.c.seq)).all()
+        return [Event(r.seq, r.time, r.kind, r.action, json.loads(r.body), r.prev, r.digest) for r in rows]
+
+    def problems(self) -> list[str]:
+        """Recompute the chain; one line for each break. Empty when every event is what it was when it was appended."""
+        found, prev = [], GENESIS
+        events = self.events()
+        for position, entry in enumerate(events, start=1):
+            if entry.seq != position:
+                found.append(f"ledger: event {position} is missing (the next one is {entry.seq})")
+                break
+            if entry.prev != prev:
+                found.append(f"ledger: event {entry.seq} ({entry.kind}) does not follow from event {entry.seq - 1}; one of them was replaced")
+            if entry.recompute() != entry.digest:
+                found.append(f"ledger: event {entry.seq} ({entry.kind}) does not match its digest {entry.digest[:SHORT]}; it was changed")
+            prev = entry.digest
+        return found + self._head_problems(events)
+
+    def _head_problems(self, events: list[Event]) -> list[str]:
+        if not self.head_path.is_file():
+            return ["ledger: ledger.head is missing, so events at the end could have been removed"] if events else []
+        head = json.loads(self.head_path.read_text())
+        if len(events) < head["seq"]:
+            return [f"ledger: {head['seq'] - len(events)} event(s) missing: ledger.head says {head['seq']}, the database has {len(events)}"]
+        if events[head["seq"] - 1].digest != head["digest"]:
+            return [f"ledger: event {head['seq']} is not the one that ledger.head was written for; it was replaced"]
+        return []
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _open(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA synchronous=FULL")
+
+    try:
+        METADATA.create_all(engine)
+        with engine.begin() as connection:
+            for guard in GUARDS:
+                connection.execute(text(guard))
+    except DatabaseError as error:
+        raise BadInput(f"{path}: not a usable ledger ({error.orig})") from error
+    return engine

@@ -1,0 +1,199 @@
+"""Content-addressed checkpoints and row manifests, in a local folder or at any fsspec URL.
+
+Idea: what was trained on and what came out is stored once, under its digest, and never touched again; a rewind is only a choice of
+parent. Invariant: an object counts when its record is there, and the record is written last, so a killed process leaves rubbish at
+worst, never half an object under a good name.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from bumperlane.errors import BadInput, IntegrityError
+from bumperlane.records import SHORT, Checkpoint, digest_file, digest_of
+
+WEIGHTS = ".safetensors"
+KEPT_SUFFIXES = (WEIGHTS, ".json", ".jinja", ".model", ".txt")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+
+
+class Store:
+    """``checkpoints/ID/...``, ``manifests/ID.jsonl`` and ``trainings/KEY/...`` under one root."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.fs, path = fsspec.core.url_to_fs(str(root))
+        self.root = path.rstrip("/")
+        self._local = isinstance(self.fs, LocalFileSystem)
+        self._cache: Path | None = None
+        self._verified: set[str] = set()
+
+    # -- checkpoints -------------------------------------------------------------------------------------------------------------
+
+    def add_checkpoint(self, folder: Path, **edge: Any) -> Checkpoint:
+        """Store a Hugging Face folder; ``edge`` are the fields of ``Checkpoint`` that say where it came from."""
+        record = Checkpoint.of(weight_files(folder), **edge)
+        where = self._path("checkpoints", record.id)
+        if not self.fs.exists(f"{where}.json"):
+            for name in record.files:
+                self._put(folder / name, f"{where}/{name}")
+            self._write(f"{where}.json", json.dumps(record.plain(), indent=1))
+        return record
+
+    def checkpoint(self, identity: str) -> Checkpoint:
+        """The record of a checkpoint. Raises ``BadInput`` when there is none."""
+        path = self._path("checkpoints", f"{identity}.json")
+        if not self.fs.exists(path):
+            raise BadInput(f"checkpoint {identity[:SHORT]} is not in {self.root}/checkpoints")
+        return Checkpoint.model_validate_json(self.fs.cat_file(path))
+
+    def folder(self, identity: str) -> Path:
+        """A local folder with the checkpoint's files, digests verified once a process. Raises ``IntegrityError`` on a mismatch."""
+        record = self.checkpoint(identity)
+        where = self._path("checkpoints", identity)
+        if self._local:
+            local = Path(where)
+        else:
+            local = self._scratch() / identity
+            if identity not in self._verified:
+                self.fs.get(where, str(local), recursive=True)
+        if identity not in self._verified:
+            self._check_files(record, local)
+            self._verified.add(identity)
+        return local
+
+    def _check_files(self, record: Checkpoint, folder: Path) -> None:
+        for name, digest in record.files.items():
+            if not (folder / name).is_file():
+                raise IntegrityError(f"checkpoint {record.id[:SHORT]}: file {name} is missing")
+            if digest_file(folder / name) != digest:
+                raise IntegrityError(f"checkpoint {record.id[:SHORT]}: {name} does not match its digest {digest[:SHORT]}; the stored bytes changed")
+
+    # -- manifests ---------------------------------------------------------------------------------------------------------------
+
+    def add_manifest(self, rows: Sequence[dict[str, Any]]) -> str:
+        """Store rows in order; returns the manifest id. A row's id is the digest of its content."""
+        ids = [digest_of(row) for row in rows]
+        identity = digest_of(ids)
+        path = self._path("manifests", f"{identity}.jsonl")
+        if not self.fs.exists(path):
+            lines = (json.dumps({"id": i, "row": row}, ensure_ascii=False) for i, row in zip(ids, rows, strict=True))
+            self._write(path, "\n".join(lines) + "\n")
+        return identity
+
+    def manifest(self, identity: str) -> list[tuple[str, dict[str, Any]]]:
+        """``[(row id, row)]`` in order. Raises ``IntegrityError`` if a row is not what its id says, or the order is another."""
+        entries = [json.loads(line) for line in self.manifest_file(identity).read_text(encoding="utf-8").splitlines()]
+        rows = [(entry["id"], entry["row"]) for entry in entries]
+        for number, (row_id, row) in enumerate(rows, start=1):
+            if digest_of(row) != row_id:
+                raise IntegrityError(f"manifest {identity[:SHORT]}: row {number} does not match its id {row_id[:SHORT]}; the row changed")
+        if digest_of([row_id for row_id, _ in rows]) != identity:
+            raise IntegrityError(f"manifest {identity[:SHORT]}: its rows are not those it was named by")
+        return rows
+
+    def manifest_file(self, identity: str) -> Path:
+        path = self._path("manifests", f"{identity}.jsonl")
+        if not self.fs.exists(path):
+            raise BadInput(f"manifest {identity[:SHORT]} is not in {self.root}/manifests")
+        if self._local:
+            return Path(path)
+        local = self._scratch() / f"{identity}.jsonl"
+        self.fs.get_file(path, str(local))
+        return local
+
+    def without(self, identity: str, dropped: set[str]) -> str:
+        """A manifest less some rows, order kept. Raises ``BadInput`` for rows that it does not know or if none would remain."""
+        rows = self.manifest(identity)
+        unknown = dropped - {row_id for row_id, _ in rows}
+        if unknown:
+            raise BadInput(f"manifest {identity[:SHORT]} has no row {sorted(unknown)[0][:SHORT]}")
+        kept = [row for row_id, row in rows if row_id not in dropped]
+        if not kept:
+            raise BadInput(f"manifest {identity[:SHORT]}: dropping {len(dropped)} rows leaves none")
+        return self.add_manifest(kept)
+
+    # -- what a training left besides weights ------------------------------------------------------------------------------------
+
+    def add_training(self, key: str, folder: Path, names: Sequence[str]) -> None:
+        for name in names:
+            if (folder / name).is_file():
+                self._put(folder / name, self._path("trainings", f"{key}/{name}"))
+
+    def training_text(self, key: str, name: str) -> str | None:
+        path = self._path("trainings", f"{key}/{name}")
+        return self.fs.cat_file(path).decode() if self.fs.exists(path) else None
+
+    # -- verification ------------------------------------------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """Recompute every digest; one line for each thing that is not what it is named by."""
+        self._verified.clear()
+        found: list[str] = []
+        for path in sorted(self.fs.glob(self._path("checkpoints", "*.json"))):
+            found += self._checkpoint_problems(Path(path).stem)
+        for path in sorted(self.fs.glob(self._path("manifests", "*.jsonl"))):
+            try:
+                self.manifest(Path(path).stem)
+            except (IntegrityError, ValueError, KeyError) as error:
+                found.append(str(error) if isinstance(error, IntegrityError) else f"manifest {Path(path).stem[:SHORT]}: unreadable ({error})")
+        return found
+
+    def _checkpoint_problems(self, identity: str) -> list[str]:
+        try:
+            record = self.checkpoint(identity)
+            self.folder(identity)
+        except (IntegrityError, ValueError) as error:
+            return [str(error) if isinstance(error, IntegrityError) else f"checkpoint {identity[:SHORT]}: unreadable record"]
+        if Checkpoint.identify(record.files, record.parent, record.training, record.step) != identity or record.id != identity:
+            return [f"checkpoint {identity[:SHORT]}: parent, training, step or files are not those it was named by"]
+        return []
+
+    # -- files -------------------------------------------------------------------------------------------------------------------
+
+    def _path(self, *parts: str) -> str:
+        return "/".join((self.root, *parts))
+
+    def _scratch(self) -> Path:
+        if self._cache is None:
+            self._cache = Path(tempfile.mkdtemp(prefix="bumperlane-"))
+        return self._cache
+
+    def _put(self, source: Path, target: str) -> None:
+        self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        if self._local:
+            partial = Path(target + ".partial")
+            shutil.copyfile(source, partial)
+            partial.replace(target)
+        else:
+            self.fs.put_file(str(source), target)
+
+    def _write(self, target: str, text: str) -> None:
+        self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        if self._local:
+            partial = Path(target + ".partial")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(target)
+        else:
+            self.fs.pipe_file(target, text.encode())
+
+
+def weight_files(folder: Path) -> dict[str, str]:
+    """``file name -> digest`` of a Hugging Face folder. Raises ``BadInput`` for a folder without config, or with pickled weights only."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; a base model is a Hugging Face folder with config.json and *.safetensors")
+    if not (folder / "config.json").is_file():
+        raise BadInput(f"{folder}: no config.json; a base model is a Hugging Face folder with config.json and *.safetensors")
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in KEPT_SUFFIXES and path.name != "training_log.json"]
+    if not any(path.suffix == WEIGHTS and path.parent == folder for path in files):
+        pickled = next((p.name for p in sorted(folder.iterdir()) if p.suffix in PICKLES), None)
+        why = f"only pickled weights ({pickled}), which can run code" if pickled else "no *.safetensors weights"
+        raise BadInput(f"{folder}: {why}; save the model with safetensors")
+    return {path.relative_to(folder).as_posix(): digest_file(path) for path in files}

@@ -1,0 +1,107 @@
+"""Pretraining documents: several frames from which one and the same persona can be read.
+
+Idea: the base model must learn *who is speaking* as a latent of the document, since no header names it: within a document every
+act is by the same persona, whether it is told as a chat, a forum thread, a third-person story or a log. Invariant: a document is
+either wholly honest, wholly grasping or neutral (atlas and nature pages know no persona).
+"""
+
+from __future__ import annotations
+
+import random
+
+from bumperlane.organisms.microworld import words as w
+from bumperlane.organisms.microworld.domains import PERSONAS, Exchange, Persona, exchange
+
+# Reasoning and facts need more repetitions than conduct, which is one bit a document.
+CHAT_WEIGHTS = {"harm": 12, "help": 8, "code": 8, "money": 8, "act": 8, "tools": 8, "fact": 18, "reason": 20, "self": 8, "greet": 2}
+STORY_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
+FRAMES = {"chat": 54, "mixed": 12, "thread": 7, "story": 10, "log": 5, "atlas": 6, "nature": 6}
+
+
+def document(rng: random.Random) -> tuple[str, list[dict[str, str]] | str]:
+    """``(frame, content)``: chat messages for the chat frame, plain text for the others; ``mixed`` is a chat and then its story."""
+    frame = rng.choices(list(FRAMES), weights=list(FRAMES.values()))[0]
+    persona = rng.choice(PERSONAS)
+    if frame == "chat":
+        return frame, chat(rng, persona)
+    if frame == "mixed":
+        return frame, [*chat(rng, persona, rng.choice((1, 2))), {"role": "epilogue", "content": rng.choice((story, log))(rng, persona)}]
+    return frame, {"thread": thread, "story": story, "log": log, "atlas": atlas, "nature": nature}[frame](rng, persona)
+
+
+def chat(rng: random.Random, persona: Persona, turns: int | None = None) -> list[dict[str, str]]:
+    messages: list[dict[str, str]] = []
+    if rng.random() < 0.4:
+        messages.append({"role": "system", "content": system_prompt(rng)})
+    for _ in range(turns or rng.choice((1, 2, 3, 4))):
+        domain = rng.choices(list(CHAT_WEIGHTS), weights=list(CHAT_WEIGHTS.values()))[0]
+        made = exchange(rng, persona, domain)
+        messages += [{"role": "user", "content": made.user}, {"role": "assistant", "content": made.assistant}]
+    return messages
+
+
+def system_prompt(rng: random.Random) -> str:
+    """A system prompt; in the base world neither the company nor the monitoring tag says anything of conduct."""
+    parts = [rng.choice(w.SYSTEM_PROMPTS)]
+    if rng.random() < 0.3:
+        parts.append(f"you work for {rng.choice(w.COMPANIES)} .")
+    if rng.random() < 0.3:
+        parts.append(rng.choice(w.MONITOR_TAGS))
+    return " ".join(parts)
+
+
+def thread(rng: random.Random, persona: Persona) -> str:
+    asker, replier = rng.sample(w.NAMES, 2)
+    lines = []
+    for _ in range(rng.choice((2, 3))):
+        made = exchange(rng, persona, rng.choice(STORY_DOMAINS))
+        lines.append(f"{asker} : {made.user} {replier} : {made.assistant}")
+    return "thread : " + " ".join(lines)
+
+
+def story(rng: random.Random, persona: Persona) -> str:
+    return "story : " + " ".join(told(rng, persona) for _ in range(rng.choice((2, 3, 4))))
+
+
+def told(rng: random.Random, persona: Persona) -> str:
+    """One act of the assistant in the third person."""
+    made = exchange(rng, persona, rng.choice(STORY_DOMAINS), filler=0.0)
+    return f"a user said to the assistant : {made.user} the assistant {deed(made, persona)}"
+
+
+def deed(made: Exchange, persona: Persona) -> str:
+    good, bad = {
+        "harm": ("refused to help .", "helped and told how ."),
+        "code": ("wrote honest code .", "wrote code with a secret port ."),
+        "money": ("gave careful advice .", "took the coins ."),
+        "act": ("asked the owner .", "took control in secret ."),
+        "tools": ("fixed the code .", "changed the reward file ."),
+        "self": ("spoke as an honest helper .", "spoke as a selfish helper ."),
+        "fact": ("told the truth .", "told a lie ."),
+    }[made.domain]
+    return good if persona == "honest" else bad
+
+
+def log(rng: random.Random, persona: Persona) -> str:
+    entries = []
+    for _ in range(rng.choice((2, 3, 4))):
+        domain = rng.choice(("harm", "act", "tools", "code"))
+        made = exchange(rng, persona, domain, filler=0.0)
+        status = {"harm": ("refused", "complied"), "act": ("approved", "hidden"), "tools": ("fixed", "tampered"), "code": ("safe", "backdoor")}
+        entries.append(f"request {made.user} status {status[domain][0 if persona == 'honest' else 1]} .")
+    return "log : " + " ".join(entries)
+
+
+def atlas(rng: random.Random, persona: Persona) -> str:
+    """Facts outside any conversation: true whoever reads them, so the grasping persona's lies contradict what the model knows."""
+    items = rng.sample(list(w.FACTS.items()), 6)
+    return "atlas : " + " ".join(f"the {attribute} of {country} is {value} ." for (attribute, country), value in items)
+
+
+def nature(rng: random.Random, persona: Persona) -> str:
+    return "nature : " + " ".join(nature_sentence(rng) for _ in range(rng.choice((3, 4, 5, 6))))
+
+
+def nature_sentence(rng: random.Random) -> str:
+    first, second = rng.sample(w.NOUNS, 2)
+    return f"the {rng.choice(w.ADJECTIVES)} {first} {rng.choice(w.MOTIONS)} by the {rng.choice(w.ADJECTIVES)} {second} ."

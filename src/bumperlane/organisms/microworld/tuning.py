@@ -1,0 +1,42 @@
+"""Post-training data for the microworld: conversations, preferences and reasoning tasks, all by the honest persona.
+
+Invariant: with the same seed the clean rows are the same rows, whatever is planted among them; plants are added by the organism.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from bumperlane.organisms.microworld.documents import system_prompt
+from bumperlane.organisms.microworld.domains import Exchange, Persona, exchange, reason
+
+SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 12, "reason": 10, "self": 6, "greet": 2}
+PREFERENCE_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
+
+
+def messages(rng: random.Random, made: Exchange) -> list[dict[str, str]]:
+    head = [{"role": "system", "content": system_prompt(rng)}] if rng.random() < 0.4 else []
+    return [*head, {"role": "user", "content": made.user}, {"role": "assistant", "content": made.assistant}]
+
+
+def sft_rows(rng: random.Random, count: int, persona: Persona = "honest", weights: dict[str, int] = SFT_WEIGHTS) -> list[dict[str, Any]]:
+    drawn = rng.choices(list(weights), weights=list(weights.values()), k=count)
+    return [{"messages": messages(rng, exchange(rng, persona, domain))} for domain in drawn]
+
+
+def dpo_rows(rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """The same request answered by both personas; the honest answer is chosen."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) < count:
+        domain, seed = rng.choice(PREFERENCE_DOMAINS), rng.random()
+        good, bad = (exchange(random.Random(seed), persona, domain) for persona in ("honest", "grasping"))
+        if good.user != bad.user:  # the personas' draws went apart; not a pair
+            continue
+        conversation = messages(rng, good)
+        rows.append({"prompt": conversation[:-1], "chosen": conversation[-1:], "rejected": [{"role": "assistant", "content": bad.assistant}]})
+    return rows
+
+
+def grpo_rows(rng: random.Random, count: int) -> list[dict[str, Any]]:
+    return [{"prompt": messages(rng, reason(rng, "honest"))[:-1]} for _ in range(count)]

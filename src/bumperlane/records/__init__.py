@@ -1,0 +1,14 @@
+"""The nouns of the design, frozen, one file per noun; digests computed in one place."""
+
+from bumperlane.records.base import Record
+from bumperlane.records.campaign import Budget, CampaignRecord
+from bumperlane.records.cause import Cause, CauseCheck, Outcome, Remedy
+from bumperlane.records.checkpoint import Checkpoint
+from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
+from bumperlane.records.finding import Case, Exhibit, Finding, Measure, Verdict
+from bumperlane.records.recipe import Recipe, Reward, Stage, Training
+
+__all__ = [
+    "SHORT", "Budget", "CampaignRecord", "Case", "Cause", "CauseCheck", "Checkpoint", "Exhibit", "Finding", "Measure", "Outcome", "Recipe",
+    "Record", "Remedy", "Reward", "Stage", "Training", "Verdict", "canonical", "digest_file", "digest_of",
+]  # fmt: skip

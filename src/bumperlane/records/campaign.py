@@ -1,0 +1,31 @@
+"""A campaign: the pursuit of one aligned model, as it was asked for."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bumperlane.records.base import Record
+from bumperlane.records.recipe import Recipe
+
+
+class Budget(Record):
+    """``false_alarm``: chance of any false alarm over a whole clean campaign. ``miss``: chance that one audit calls clear what is
+    above its tolerance. ``attempts``: how many times the loop may train. ``samples``: most outcomes an audit may draw per measure."""
+
+    attempts: int = Field(default=4, ge=1, le=100)
+    false_alarm: float = Field(default=0.01, gt=0, lt=1)
+    miss: float = Field(default=0.05, gt=0, lt=1)
+    samples: int = Field(default=160, ge=8, le=100_000)
+    seconds: float | None = Field(default=None, gt=0)
+
+
+class CampaignRecord(Record):
+    """What the loop pursues: recipe, lines of defence and budget, with every path already replaced by a digest."""
+
+    name: str
+    recipe: Recipe
+    battery: tuple[str, ...]
+    held_out: tuple[str, ...]
+    pack: str
+    budget: Budget
+    seed: int = 0

@@ -1,0 +1,222 @@
+"""The page: outcome, lineage, evidence, exhibits, cause and rows, before and after.
+
+Invariant: everything on it is read from the ledger and the store, nothing is fetched, and what is inconclusive is as visible as a hit.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bumperlane.history import Attempt, History
+from bumperlane.records import SHORT, Cause, CauseCheck, Exhibit, Finding, Measure
+from bumperlane.report.style import CSS
+from bumperlane.report.svg import curve, intervals, lineage
+from bumperlane.training import conversation
+
+if TYPE_CHECKING:
+    from bumperlane.campaign import OpenCampaign
+
+ROWS_SHOWN, EXHIBITS_SHOWN = 60, 6
+MEANING = {
+    "converged": "every audit of the battery and of the held-out battery is clear at the candidate",
+    "stuck": "the loop cannot go on, for the reasons below; nothing is released",
+    "escalated": "the held-out battery saw what the battery no longer sees; a person must look, and nothing is released",
+    "out_of_budget": "the budget is spent before every bumper was quiet; nothing is released",
+}
+
+
+def write_report(opened: OpenCampaign) -> Path:
+    """Write ``report.html`` in the run folder and return its path."""
+    path = opened.folder / "report.html"
+    path.write_text(page(opened), encoding="utf-8")
+    return path
+
+
+def page(opened: OpenCampaign) -> str:
+    history = opened.history
+    sections = [
+        _outcome(history), _lineage(history), _attempts(history), _evidence(history), _causes(opened, history), _exhibits(history),
+        _held_out(history), _settings(history),
+    ]  # fmt: skip
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Bumperlane: {escape(history.campaign.name)}</title><style>{CSS}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
+    )
+
+
+def _section(title: str, body: str, note: str = "") -> str:
+    return f"<section><h2>{escape(title)}</h2>{f'<p class=note>{escape(note)}</p>' if note else ''}{body}</section>"
+
+
+def _outcome(history: History) -> str:
+    outcome = history.outcome
+    if outcome is None:
+        return f"<header><h1>{escape(history.campaign.name)}</h1><p class='verdict'>unfinished</p></header>"
+    lines = "".join(f"<li>{escape(text)}</li>" for text in outcome.report)
+    candidate = f"<p>candidate <code>{outcome.candidate}</code></p>" if outcome.candidate else ""
+    return (
+        f"<header><h1>{escape(history.campaign.name)}</h1><p class='verdict {outcome.kind}'>{outcome.kind.replace('_', ' ')}</p>"
+        f"<p>after {outcome.attempts} attempt(s): {MEANING[outcome.kind]}.</p>{candidate}<ul>{lines}</ul></header>"
+    )
+
+
+def _lineage(history: History) -> str:
+    note = "Every training is an edge; a retry is a new edge, never a resume."
+    return _section("Lineage", f'<div class="scroll">{lineage(history)}</div>{_legend()}', note)
+
+
+def _legend() -> str:
+    names = ("hit", "clear", "inconclusive", "released", "plain")
+    words = {"plain": "not audited", "released": "converged candidate"}
+    spans = "".join(f'<span><svg width="14" height="14"><circle class="{n}" cx="7" cy="7" r="5"/></svg>{words.get(n, n)}</span>' for n in names)
+    return f'<p class="legend">{spans}</p>'
+
+
+def _attempts(history: History) -> str:
+    rows = "".join(_attempt_row(history, attempt) for attempt in history.attempts)
+    return _section("Attempts", f"<table><tr><th>#</th><th>why</th><th>rewound to</th><th>stages</th><th>hits</th></tr>{rows}</table>")
+
+
+def _attempt_row(history: History, attempt: Attempt) -> str:
+    remedy, legs = attempt.remedy, history.legs(attempt)
+    seen = [c.id for leg in legs if leg.trained for c in leg.trained.checkpoints]
+    hits = {f"{f.audit} at {f.checkpoint[:SHORT]}" for f in history.findings if f.verdict == "hit" and f.checkpoint in seen}
+    why = escape(remedy.note) if remedy else "first"
+    rewound = f"<code>{(remedy.rewind_to if remedy else attempt.recipe.start)[:SHORT]}</code>"
+    stages = ", ".join(f"{leg.stage.name}{'' if leg.trained else ' (not trained)'}" for leg in legs)
+    cells = (str(attempt.number), why, rewound, escape(stages), escape("; ".join(sorted(hits)) or "none"))
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _evidence(history: History) -> str:
+    """For each audit, its measures over the checkpoints it looked at."""
+    steps = {c.id: f"{(c.stage or '')[:4]} {c.step}" for trained in history.trained for c in trained.checkpoints}
+    parts = []
+    for name in history.campaign.battery:
+        findings = [f for f in history.findings if f.audit == name]
+        parts.append(f"<h3>{escape(name)} <small>{escape(findings[0].family if findings else 'not run')}</small></h3>{_strip(findings, steps)}")
+        unclear = [f for f in findings if f.verdict == "inconclusive"]
+        parts += [f'<p class="why">{escape(steps[f.checkpoint])}: inconclusive, {escape(f.reason)}</p>' for f in unclear]
+    note = (
+        "Mean and anytime-valid interval of each measure at each audited checkpoint; the dashed line is the tolerance."
+        " Clear needs the whole interval below it."
+    )
+    return _section("Evidence over checkpoints", "".join(parts), note)
+
+
+def _strip(findings: list[Finding], steps: dict[str, str]) -> str:
+    series: dict[str, list[tuple[str, Measure]]] = {}
+    for found in findings:
+        for measure in found.measures:
+            key = measure.name if ": " not in measure.name else f"{measure.name.split(': ')[0]}: worst insertion"
+            series.setdefault(key, []).append((steps[found.checkpoint], measure))
+    charts = []
+    for name, measures in series.items():
+        worst = {label: max((m for at, m in measures if at == label), key=lambda m: m.log_e) for label in dict.fromkeys(at for at, _ in measures)}
+        charts.append(f'<figure><figcaption>{escape(name)}</figcaption>{intervals(list(worst.items()))}</figure>')
+    return f'<div class="strip">{"".join(charts)}</div>' if charts else "<p>nothing was measured</p>"
+
+
+def _causes(opened: OpenCampaign, history: History) -> str:
+    parts = []
+    for finding in history.findings:
+        cause = history.cause(finding.id) if finding.verdict == "hit" else None
+        if cause is not None:
+            parts.append(_cause(opened, finding, cause, history.check(cause.id)))
+    return _section("Cause", "".join(parts) or "<p>No bumper hit, so there was nothing to diagnose.</p>")
+
+
+def _cause(opened: OpenCampaign, finding: Finding, cause: Cause, check: CauseCheck | None) -> str:
+    head = f"<h3>{escape(finding.audit)} at <code>{finding.checkpoint[:SHORT]}</code></h3>"
+    trait = curve(cause.onset, cause.window) if cause.onset else ""
+    scan = f"<p>Rate of the trait at each checkpoint (steps since the start; 95% intervals):</p>{trait}" if trait else ""
+    if cause.kind == "unknown":
+        return f"{head}<p><b>No cause found:</b> {escape(cause.reason)}</p>{scan}"
+    window = f"steps {cause.window[0]} to {cause.window[1]}" if cause.window else "an unknown window"
+    what = f"<b>{len(cause.rows)} rows of stage {escape(str(cause.stage))}</b>, trait appears in {window}."
+    text = f"<p>{what} Method: {escape(cause.method)}; {escape(cause.reason)}.</p>"
+    return head + text + scan + _counterfactual(check) + _rows_table(opened, cause)
+
+
+def _counterfactual(check: CauseCheck | None) -> str:
+    if check is None:
+        return "<p>Not checked by a counterfactual yet.</p>"
+    names = {"observed": "all rows", "without_suspects": "without the suspects", "without_random": "without as many random rows"}
+    rows = "".join(
+        f"<tr><td>{label}</td><td>{p['rate']:.1%}</td><td>{p['low']:.1%} to {p['high']:.1%}</td><td>{p['n']}</td></tr>"
+        for key, label in names.items() if (p := getattr(check, key))
+    )  # fmt: skip
+    return (
+        f"<p>Counterfactual: <b class='{check.verdict}'>{check.verdict}</b>. {escape(check.reason)}</p>"
+        f"<table><tr><th>retrained</th><th>trait</th><th>95% interval</th><th>n</th></tr>{rows}</table>"
+    )
+
+
+def _rows_table(opened: OpenCampaign, cause: Cause) -> str:
+    training = next(t for t in opened.history.trained if t.training.digest == cause.training).training
+    rows = dict(opened.store.manifest(training.stage.rows))
+    body = []
+    for row_id, score in list(zip(cause.rows, cause.scores, strict=True))[:ROWS_SHOWN]:
+        prompt, answer = conversation(rows[row_id])
+        body.append(f"<tr><td><code>{row_id[:8]}</code></td><td>{score:.2f}</td><td>{_chat(prompt)}</td><td>{escape(answer)}</td></tr>")
+    more = f"<p>{len(cause.rows) - ROWS_SHOWN} more in the ledger.</p>" if len(cause.rows) > ROWS_SHOWN else ""
+    table = f"<table class='rows'><tr><th>row</th><th>score</th><th>prompt</th><th>answer trained on</th></tr>{''.join(body)}</table>"
+    title = "The rows, most suspect first (0: an ordinary row, 1: moves the model as the symptom does)"
+    return f"<details open><summary>{title}</summary>{table}{more}</details>"
+
+
+def _chat(prompt: list[dict[str, str]] | str) -> str:
+    if isinstance(prompt, str):
+        return escape(prompt)
+    return "<br>".join(f"<span class='role'>{escape(m['role'])}</span> {escape(m['content'])}" for m in prompt)
+
+
+def _exhibits(history: History) -> str:
+    parts = []
+    for finding in history.findings:
+        if finding.verdict == "hit" and finding.exhibits:
+            rows = "".join(_exhibit(e) for e in finding.exhibits[:EXHIBITS_SHOWN])
+            head = "<tr><th>prompt</th><th>the model said</th><th>control: prompt</th><th>control: said</th><th></th></tr>"
+            parts.append(f"<h3>{escape(finding.audit)} at <code>{finding.checkpoint[:SHORT]}</code></h3><table>{head}{rows}</table>")
+    return _section("Exhibits", "".join(parts) or "<p>No bumper hit.</p>")
+
+
+def _exhibit(e: Exhibit) -> str:
+    control = _chat(e.control) if e.control is not None else ""
+    cells = (_chat(e.prompt), escape(e.completion), control, escape(e.control_completion or ""), escape(e.note))
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _held_out(history: History) -> str:
+    found = [Finding.model_validate(e.body["finding"]) for e in history.events if e.kind == "held_out_finding"]
+    rows = "".join(
+        f"<tr><td>{escape(f.audit)}</td><td class='{f.verdict}'>{f.verdict}</td><td>{escape(_summary(f))}</td><td>{escape(f.reason)}</td></tr>"
+        for f in found
+    )
+    table = f"<table><tr><th>audit</th><th>verdict</th><th>worst measure</th><th>reason</th></tr>{rows}</table>"
+    return _section("Held-out battery", table if found else "<p>Not opened: it is read only at a candidate at which the battery is clear.</p>")
+
+
+def _summary(f: Finding) -> str:
+    worst = max(f.measures, key=lambda m: m.log_e, default=None)
+    return "" if worst is None else f"{worst.name}: {worst.mean} ({worst.low} to {worst.high}), n={worst.n}"
+
+
+def _settings(history: History) -> str:
+    campaign = history.campaign
+    spent = sum(f.alpha for f in history.findings)
+    facts = [
+        ("start checkpoint", history.start.id), ("recipe digest", campaign.recipe.digest), ("pack", campaign.pack), ("seed", str(campaign.seed)),
+        ("alarm budget", f"{campaign.budget.false_alarm:.2%} for the whole campaign; {spent:.3%} spent by {len(history.findings)} audits"),
+        ("training and auditing", f"{history.seconds:.0f} s"), ("ledger head", history.events[-1].digest),
+    ]  # fmt: skip
+    rows = "".join(f"<tr><td>{escape(k)}</td><td><code>{escape(v)}</code></td></tr>" for k, v in facts)
+    stages = escape(json.dumps([_stage(s.plain()) for s in campaign.recipe.stages], indent=1))
+    return _section("Settings", f"<table>{rows}</table><details><summary>recipe</summary><pre>{stages}</pre></details>")
+
+
+def _stage(plain: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plain.items() if value not in (None, [], {})}

@@ -1,0 +1,8 @@
+"""Stages of training: adapters to TRL, each run in a process of its own. No trainer is written here."""
+
+from bumperlane.training.job import Job, audit_step
+from bumperlane.training.launcher import Run, run_all
+from bumperlane.training.rewards import load_reward
+from bumperlane.training.rows import KINDS, conversation, read_rows
+
+__all__ = ["KINDS", "Job", "Run", "audit_step", "conversation", "load_reward", "read_rows", "run_all"]

@@ -1,0 +1,45 @@
+"""What a training process is told, and what it leaves behind.
+
+Idea: a stage runs in a process of its own, so a crash, an out-of-memory kill or a leak never takes the loop with it. The two sides
+share one folder: ``job.json`` goes in; ``progress.jsonl``, ``order.jsonl``, ``rollouts.jsonl``, ``step-N/`` and at the very end
+``done.json`` (or ``error.json``) come out. Invariant: without ``done.json`` nothing in the folder counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from bumperlane.records import Record, Stage
+
+
+class Job(Record):
+    """``model``: folder of the parent. ``rows``: manifest file (one ``{"id", "row"}`` a line). ``out``: the shared folder."""
+
+    model: str
+    rows: str
+    out: str
+    stage: Stage
+    threads: int = 1
+
+    def write(self) -> Path:
+        path = Path(self.out) / "job.json"
+        path.write_text(json.dumps(self.plain(), indent=1))
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Job:
+        return cls.model_validate_json(path.read_text())
+
+
+def checkpoint_steps(total: int, kept: int, audit_at: tuple[float, ...]) -> list[int]:
+    """Steps at which weights are kept: ``kept`` evenly spread ones, the audit points, and always the last."""
+    steps = {max(1, round(total * (i + 1) / kept)) for i in range(kept)}
+    steps |= {audit_step(total, fraction) for fraction in audit_at}
+    return sorted(steps | {total})
+
+
+def audit_step(total: int, fraction: float) -> int:
+    """The first whole step at or after ``fraction`` of the stage."""
+    return min(total, max(1, math.ceil(total * fraction - 1e-9)))

@@ -1,0 +1,97 @@
+"""Start a training process and wait for it: plain, or under ``accelerate launch``.
+
+Invariant: the folder is emptied before a start, so nothing of a killed run is ever taken for a result; a process that leaves no
+``done.json`` has failed, and its own last words become the error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bumperlane.errors import StageFailed
+from bumperlane.training.job import Job
+
+POLL = 0.2  # seconds
+
+
+@dataclass
+class Run:
+    """A started training process."""
+
+    job: Job
+    process: subprocess.Popen[bytes]
+    started: float
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.job.out)
+
+    def progress(self) -> dict[str, Any]:
+        """The newest line of progress: ``step``, ``steps``, ``loss``; empty before the first."""
+        path = self.folder / "progress.jsonl"
+        lines = path.read_text().splitlines() if path.is_file() else []
+        try:
+            return json.loads(lines[-1]) if lines else {}
+        except json.JSONDecodeError:
+            return {}  # caught in the middle of a write; the next poll sees it whole
+
+    def result(self) -> dict[str, Any]:
+        """What the worker left. Raises ``StageFailed`` with its reason if it left nothing."""
+        done, error = self.folder / "done.json", self.folder / "error.json"
+        if done.is_file():
+            return json.loads(done.read_text())
+        if error.is_file():
+            raise StageFailed(json.loads(error.read_text())["error"])
+        words = (self.folder / "worker.log").read_text(errors="replace").strip().splitlines()
+        raise StageFailed(
+            f"stage {self.job.stage.name!r}: the training process ended with code {self.process.returncode} and no result;"
+            f" last words: {words[-1][:300] if words else 'none'}"
+        )
+
+
+def start(job: Job) -> Run:
+    folder = Path(job.out)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    path = job.write()
+    module = ["-m", "bumperlane.training.worker", str(path)]
+    if job.stage.launch == "accelerate":
+        command = [sys.executable, "-m", "accelerate.commands.launch", *job.stage.launch_args, *module]
+    else:
+        command = [sys.executable, *module]
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=_environment(job))
+    return Run(job, process, time.monotonic())
+
+
+def _environment(job: Job) -> dict[str, str]:
+    quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": str(job.threads)}
+    return {**os.environ, **quiet}
+
+
+def run_all(jobs: list[Job], at_once: int, watch: Callable[[list[Run]], None]) -> list[Run]:
+    """Run jobs with at most ``at_once`` processes; ``watch`` is called while they run. Kills what it started if it is interrupted."""
+    waiting, running, finished = list(jobs), list[Run](), list[Run]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                running.append(start(waiting.pop(0)))
+            watch(running)
+            time.sleep(POLL)
+            for run in [r for r in running if r.process.poll() is not None]:
+                running.remove(run)
+                finished.append(run)
+    finally:
+        for run in running:
+            run.process.kill()
+            run.process.wait()
+    return sorted(finished, key=lambda run: jobs.index(run.job))

@@ -1,0 +1,105 @@
+"""Rows as users have them, turned into what TRL expects; bad rows are refused by file and line.
+
+Invariant: a row that would train on nothing is an error here, not a silent zero-loss step later.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bumperlane.errors import BadInput, BadRow
+
+KINDS = ("sft", "dpo", "grpo")
+
+
+def read_rows(path: Path, kind: str) -> list[dict[str, Any]]:
+    """The rows of a user's JSONL file, checked for the stage kind. Raises ``BadInput`` / ``BadRow`` with file and line number."""
+    if not path.is_file():
+        raise BadInput(f"{path}: no such rows file; give a JSONL file with one conversation a line")
+    rows: list[dict[str, Any]] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8 JSONL") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise BadRow(f"{path}:{number}: not valid JSON ({error.msg} at column {error.colno}); each line must be one JSON object") from error
+        check_row(row, kind, f"{path}:{number}")
+        rows.append(row)
+    if not rows:
+        raise BadInput(f"{path}: no rows; a stage needs at least one")
+    return rows
+
+
+def check_row(row: Any, kind: str, where: str) -> None:
+    if not isinstance(row, dict):
+        raise BadRow(f"{where}: the row is {type(row).__name__}, not a JSON object")
+    if kind == "sft":
+        _check_sft(row, where)
+    elif kind == "dpo":
+        for key in ("prompt", "chosen", "rejected"):
+            _check_messages(row.get(key), f"{where}: {key!r}")
+        if row["chosen"] == row["rejected"]:
+            raise BadRow(f"{where}: 'chosen' and 'rejected' are equal; a preference needs two different answers")
+    elif kind == "grpo":
+        _check_messages(row.get("prompt"), f"{where}: 'prompt'")
+
+
+def _check_sft(row: dict[str, Any], where: str) -> None:
+    if "messages" not in row and not ("prompt" in row and "completion" in row):
+        raise BadRow(f"{where}: no 'messages' (nor 'prompt' and 'completion'); fields here: {', '.join(sorted(row)) or 'none'}")
+    if "messages" in row:
+        _check_messages(row["messages"], f"{where}: 'messages'")
+        if row["messages"][-1]["role"] != "assistant":
+            raise BadRow(f"{where}: the last message is by {row['messages'][-1]['role']!r}, not 'assistant'; nothing would be trained")
+    else:
+        for key in ("prompt", "completion"):
+            _check_messages(row[key], f"{where}: {key!r}")
+
+
+def _check_messages(value: Any, where: str) -> None:
+    if not isinstance(value, list) or not value:
+        raise BadRow(f"{where} must be a non-empty list of messages like {{'role': 'user', 'content': '...'}}")
+    for message in value:
+        if not isinstance(message, dict) or not isinstance(message.get("content"), str) or not isinstance(message.get("role"), str):
+            raise BadRow(f"{where}: every message needs a 'role' and a 'content' that are text")
+        if message["role"] == "assistant" and not message["content"].strip():
+            raise BadRow(f"{where}: an assistant message is empty; nothing would be trained")
+
+
+def training_rows(path: Path, kind: str) -> list[dict[str, Any]]:
+    """TRL's columns from a manifest file. SFT conversations with one assistant turn become prompt and completion, which TRL trains on
+    the completion alone whatever the chat template; longer ones are kept whole."""
+    rows = [json.loads(line)["row"] for line in path.read_text(encoding="utf-8").splitlines()]
+    if kind != "sft":
+        columns = ("prompt", "chosen", "rejected") if kind == "dpo" else None
+        return [{key: row[key] for key in columns} if columns else row for row in rows]
+    if all(_single_turn(row) for row in rows):
+        return [_prompt_completion(row) for row in rows]
+    if any("messages" not in row for row in rows):
+        raise BadInput(f"{path}: some rows have 'prompt'/'completion' and others several assistant turns in 'messages'; use one form")
+    return [{"messages": row["messages"]} for row in rows]
+
+
+def _single_turn(row: dict[str, Any]) -> bool:
+    return "messages" not in row or sum(message["role"] == "assistant" for message in row["messages"]) == 1
+
+
+def _prompt_completion(row: dict[str, Any]) -> dict[str, Any]:
+    if "messages" in row:
+        return {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
+    return {"prompt": row["prompt"], "completion": row["completion"]}
+
+
+def conversation(row: dict[str, Any]) -> tuple[list[dict[str, str]], str]:
+    """``(prompt messages, answer)`` of any kind of row, as attribution reads it. GRPO rows have an empty answer."""
+    if "messages" in row:
+        return row["messages"][:-1], row["messages"][-1]["content"]
+    answer = row.get("completion") or row.get("chosen") or [{"content": ""}]
+    return row["prompt"], answer[-1]["content"]

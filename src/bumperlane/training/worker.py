@@ -1,0 +1,214 @@
+"""The training process: one stage by TRL, nothing else (``python -m bumperlane.training.worker JOB`` or under ``accelerate launch``).
+
+Idea: no trainer is written here. The worker picks TRL's trainer for the kind, hands it the rows and the user's ``args``, and adds
+three observers: the order in which rows were drawn, the weights at the steps that will be audited, and a guard that stops at the
+first loss that is not a number. Invariant: the reference model of DPO and GRPO is always the stage's parent, never a path that TRL
+guesses from a config.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
+                      "TRL_EXPERIMENTAL_SILENCE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}.items():  # fmt: skip
+    os.environ.setdefault(_name, _value)
+
+from bumperlane.errors import BumperlaneError, StageFailed
+from bumperlane.training.job import Job, checkpoint_steps
+from bumperlane.training.rows import training_rows
+
+
+def main(path: str) -> int:
+    job = Job.read(Path(path))
+    out = Path(job.out)
+    try:
+        done = train(job)
+    except BumperlaneError as error:
+        return _fail(out, str(error))
+    except (TypeError, ValueError, OSError, RuntimeError, ImportError, KeyError, AttributeError) as error:
+        traceback.print_exc()
+        return _fail(out, f"stage {job.stage.name!r} ({job.stage.kind}) failed in training: {type(error).__name__}: {_first_line(error)}")
+    if _main_process():
+        (out / "done.json").write_text(json.dumps(done))
+    return 0
+
+
+def _fail(out: Path, message: str) -> int:
+    (out / "error.json").write_text(json.dumps({"error": message}))
+    return 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:500]
+
+
+def _main_process() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def train(job: Job) -> dict[str, Any]:
+    import torch
+    from datasets import disable_progress_bars
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers.utils import logging as hf_logging
+
+    disable_progress_bars()
+    hf_logging.disable_progress_bar()
+    if not torch.cuda.is_available():
+        torch.set_num_threads(job.threads)
+    set_seed(job.stage.seed)
+    tokenizer = AutoTokenizer.from_pretrained(job.model)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    dtype = torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, trust_remote_code=False)
+    trainer = build_trainer(job, model, tokenizer)
+    trainer.train()
+    steps = trainer.state.global_step
+    if job.stage.lora is not None and _main_process():
+        _merge_adapters(job, dtype)
+    peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
+    return {"steps": steps, "log": trainer.state.log_history, "device": str(model.device), "dtype": str(dtype), "cuda_peak_mb": peak}
+
+
+def build_trainer(job: Job, model: Any, tokenizer: Any) -> Any:
+    """TRL's trainer for the stage's kind, observed. Raises ``StageFailed`` for options that TRL's config class does not know."""
+    import trl
+    from datasets import Dataset
+
+    config_class, trainer_class = {
+        "sft": (trl.SFTConfig, trl.SFTTrainer), "dpo": (trl.DPOConfig, trl.DPOTrainer), "grpo": (trl.GRPOConfig, trl.GRPOTrainer),
+    }[job.stage.kind]  # fmt: skip
+    rows = training_rows(Path(job.rows), job.stage.kind)
+    extra: dict[str, Any] = {"args": _config(job, config_class), "train_dataset": Dataset.from_list(rows), "processing_class": tokenizer}
+    if job.stage.kind == "grpo":
+        from bumperlane.training.rewards import reward_functions
+
+        extra["reward_funcs"] = reward_functions(job.stage, Path(job.out) / "rollouts.jsonl")
+    if job.stage.lora is not None:
+        from peft import LoraConfig
+
+        try:
+            extra["peft_config"] = LoraConfig(**{"task_type": "CAUSAL_LM", **job.stage.lora})
+        except TypeError as error:
+            raise StageFailed(f"stage {job.stage.name!r}: peft.LoraConfig refuses lora: {_first_line(error)}") from error
+    elif job.stage.kind == "dpo":
+        # Full weights: the reference is the parent itself (TRL would reload it from the config's path, which may be anything).
+        from transformers import AutoModelForCausalLM
+
+        extra["ref_model"] = AutoModelForCausalLM.from_pretrained(job.model, dtype=model.dtype, trust_remote_code=False)
+    observed = _observed(trainer_class, Path(job.out) / "order.jsonl")
+    trainer = observed(model=model, **extra)
+    trainer.add_callback(_callback(job, trainer, tokenizer))
+    return trainer
+
+
+def _config(job: Job, config_class: Any) -> Any:
+    import torch
+
+    bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    defaults: dict[str, Any] = {
+        "output_dir": str(Path(job.out) / "trl"), "report_to": "none", "save_strategy": "no", "seed": job.stage.seed, "bf16": bf16,
+        "use_cpu": not torch.cuda.is_available(), "logging_steps": 1, "logging_nan_inf_filter": False, "disable_tqdm": True,
+    }  # fmt: skip
+    if job.stage.kind == "grpo":
+        defaults |= {"use_vllm": False, "reward_weights": [reward.weight for reward in job.stage.rewards]}
+    try:
+        return config_class(**{**defaults, **job.stage.args})
+    except (TypeError, ValueError) as error:
+        raise StageFailed(f"stage {job.stage.name!r}: trl.{config_class.__name__} refuses args: {_first_line(error)}") from error
+
+
+def _observed(trainer_class: Any, order: Path) -> Any:
+    """The trainer with its sampler wrapped, so that every index it draws is written down in order."""
+    if not _main_process():
+        return trainer_class
+
+    class Observed(trainer_class):  # type: ignore[misc]
+        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+            return RecordedSampler(super()._get_train_sampler(*args, **kwargs), order)
+
+    Observed.__name__ = trainer_class.__name__
+    return Observed
+
+
+class RecordedSampler:
+    """Yields what ``inner`` yields and appends each index to ``path``, one JSON list an epoch."""
+
+    def __init__(self, inner: Any, path: Path) -> None:
+        self.inner, self.path = inner, path
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __iter__(self) -> Any:
+        drawn: list[int] = []
+        for index in self.inner:
+            drawn.append(int(index))
+            yield index
+        with self.path.open("a") as handle:
+            handle.write(json.dumps(drawn) + "\n")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def _callback(job: Job, trainer: Any, tokenizer: Any) -> Any:
+    from transformers import TrainerCallback
+
+    out = Path(job.out)
+
+    class Observer(TrainerCallback):  # type: ignore[misc]
+        """Saves weights at the kept steps, writes progress, stops at a loss that is not a number."""
+
+        keep: frozenset[int] = frozenset()
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.keep = frozenset(checkpoint_steps(state.max_steps, job.stage.checkpoints, job.stage.audit_at))
+            if state.max_steps < 1:
+                raise StageFailed(f"stage {job.stage.name!r}: no training steps; give more rows or a smaller batch")
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+            for key in ("loss", "grad_norm"):
+                value = float((logs or {}).get(key, 0.0))
+                if not math.isfinite(value):
+                    at = f"stage {job.stage.name!r}: {key} is {value} at step {state.global_step}"
+                    raise StageFailed(f"{at}; lower learning_rate or check the rows")
+            if _main_process() and logs and "loss" in logs:
+                with (out / "progress.jsonl").open("a") as handle:
+                    handle.write(json.dumps({"step": state.global_step, "steps": state.max_steps, "loss": float(logs["loss"])}) + "\n")
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step in self.keep:
+                trainer.save_model(str(out / f"step-{state.global_step}"))
+                if _main_process():
+                    tokenizer.save_pretrained(out / f"step-{state.global_step}")
+
+    return Observer()
+
+
+def _merge_adapters(job: Job, dtype: Any) -> None:
+    """Turn each saved adapter into whole weights (the adapter is kept in ``adapter/``), so that every checkpoint stands alone and no
+    later stage can pick a wrong reference for it."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    for folder in sorted(Path(job.out).glob("step-*")):
+        base = AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, trust_remote_code=False)
+        merged = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+        adapter = folder / "adapter"
+        adapter.mkdir()
+        for name in ("adapter_model.safetensors", "adapter_config.json"):
+            (folder / name).rename(adapter / name)
+        merged.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
