@@ -15,18 +15,19 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from bumperlane.audits import load_audit, load_pack
-from bumperlane.errors import BadInput, IntegrityError, nearest
+from bumperlane.errors import BadInput, IntegrityError, first_error, first_line, nearest
 from bumperlane.executor import LocalExecutor, View
 from bumperlane.history import History
-from bumperlane.ledger import Ledger
+from bumperlane.ledger import Ledger, exclusive
 from bumperlane.lineage import Store, weight_files
 from bumperlane.loop import run
-from bumperlane.records import SHORT, Budget, CampaignRecord, Outcome, Recipe, Record, Reward, Stage, digest_of
-from bumperlane.subject import check_tokenizer
+from bumperlane.records import Budget, CampaignRecord, Checkpoint, Outcome, Recipe, Record, Reward, Stage, canonical, digest_of
+from bumperlane.subject import check_model
 from bumperlane.training import KINDS, load_reward, read_rows
 
 BATTERY = ("conduct", "off_frame", "trigger_search", "activation_difference", "faithfulness")
 HELD_OUT = ("self_report", "row_phrases")
+SEEDS = 2**32  # NumPy's generators take no larger seed
 
 
 class StageConfig(Record):
@@ -42,7 +43,18 @@ class StageConfig(Record):
     audit_at: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     launch: str = "plain"
     launch_args: tuple[str, ...] = ()
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=0, lt=SEEDS)
+
+    @field_validator("args", "lora")
+    @classmethod
+    def _plain(cls, options: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What YAML can hold and a digest cannot: NaN, infinity, dates."""
+        for name, value in (options or {}).items():
+            try:
+                canonical(value)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} is {value!r}, which is no JSON value; give a finite number, a text, a list or a mapping") from error
+        return options
 
     @field_validator("kind")
     @classmethod
@@ -68,7 +80,8 @@ class StageConfig(Record):
 
 
 class Campaign(Record):
-    """A campaign file. ``base``: a Hugging Face folder; ``base_digest``: what its weights must be (see ``bumperlane show``)."""
+    """A campaign file. ``base``: a Hugging Face folder; ``base_digest``: the id that it must have as the start checkpoint, whole, as
+    ``bumperlane show`` prints it."""
 
     name: str = Field(min_length=1)
     base: str
@@ -78,7 +91,7 @@ class Campaign(Record):
     held_out: tuple[str, ...] = Field(default=HELD_OUT, min_length=1)
     pack: str = "micro"
     budget: Budget = Budget()
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=SEEDS)
 
     @field_validator("stages")
     @classmethod
@@ -98,23 +111,14 @@ def load_campaign(path: Path) -> Campaign:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise BadInput(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML ({getattr(error, 'problem', error)})") from error
+        why = getattr(error, "problem", None) or first_line(error)
+        raise BadInput(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML ({why}); correct the file there") from error
     if not isinstance(data, dict):
-        raise BadInput(f"{path}: a campaign is a mapping with name, base and stages, not {type(data).__name__}")
+        raise BadInput(f"{path}: a campaign is a mapping with name, base and stages, not a {type(data).__name__}")
     try:
         return Campaign.model_validate(data)
     except ValidationError as error:
         raise BadInput(f"{path}: {first_error(error, Campaign)}") from error
-
-
-def first_error(error: ValidationError, model: type[Record]) -> str:
-    """The first validation error in one line, with the nearest field names for an unknown one."""
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or "campaign"
-    if first["type"] == "extra_forbidden":
-        known = StageConfig.model_fields if first["loc"][0] == "stages" else model.model_fields
-        return f"{where}: no such field; {nearest(str(first['loc'][-1]), known)}"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 class OpenCampaign:
@@ -127,14 +131,18 @@ class OpenCampaign:
 
     @property
     def history(self) -> History:
-        return History(self.ledger.events())
-
-    def run(self, view: View | None = None, jobs: int | None = None) -> Outcome:
-        """Pursue the campaign to its outcome, from wherever it stands. Raises ``IntegrityError`` on a broken ledger."""
+        """What the ledger tells. Raises ``IntegrityError`` on a broken one, as nothing that it says could be relied on."""
         problems = self.ledger.problems()
         if problems:
             raise IntegrityError(f"{self.ledger.path}: {problems[0]}; run 'bumperlane verify {self.folder}' for all of it")
-        return run(self.ledger, LocalExecutor(self.folder, self.ledger, self.store, view, jobs))
+        return History(self.ledger.events())
+
+    def run(self, view: View | None = None, jobs: int | None = None) -> Outcome:
+        """Pursue the campaign to its outcome, from wherever it stands. Raises ``IntegrityError`` on a broken ledger, ``BadInput`` while
+        another process is at it."""
+        with exclusive(self.folder):
+            self.store.folder(self.history.start.id)  # raises if the start checkpoint is not what its digest says
+            return run(self.ledger, LocalExecutor(self.folder, self.ledger, self.store, view, jobs))
 
 
 def open_campaign(folder: Path) -> OpenCampaign:
@@ -153,6 +161,7 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     Raises ``BadInput`` for anything unusable, and if the folder holds another campaign.
     """
     check_audits(campaign)
+    pack = _pack_name(campaign.pack, root)
     check_base(campaign, root)
     rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages}
     for stage in campaign.stages:
@@ -163,7 +172,7 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     stages = tuple(_stage(stage, opened.store.add_manifest(rows[stage.name]), campaign.seed) for stage in campaign.stages)
     record = CampaignRecord(
         name=campaign.name, recipe=Recipe(start=start.id, stages=stages), battery=campaign.battery, held_out=campaign.held_out,
-        pack=_pack_name(campaign.pack, root), budget=campaign.budget, seed=campaign.seed,
+        pack=pack, budget=campaign.budget, seed=campaign.seed,
     )  # fmt: skip
     events = opened.ledger.events()
     if not events:
@@ -175,20 +184,26 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
 
 
 def check_audits(campaign: Campaign) -> None:
-    """Every audit must load, and none may both steer and confirm."""
-    for name in (*campaign.battery, *campaign.held_out):
-        load_audit(name)
+    """Every audit must load, and none may be asked twice, or both steer and confirm."""
+    for field, names in (("battery", campaign.battery), ("held_out", campaign.held_out)):
+        for name in names:
+            try:
+                load_audit(name)
+            except BadInput as error:
+                raise BadInput(f"{field}: {error}") from error
+            if names.count(name) > 1:
+                raise BadInput(f"{field}: audit {name!r} is named {names.count(name)} times; name it once")
     twice = set(campaign.battery) & set(campaign.held_out)
     if twice:
-        raise BadInput(f"audit {sorted(twice)[0]!r} is in the battery and held out; the held-out battery must not steer")
+        raise BadInput(f"audit {sorted(twice)[0]!r} is in the battery and in held_out; name it in one of them, as what confirms must not steer")
 
 
 def check_base(campaign: Campaign, root: Path) -> None:
     folder = root / campaign.base
-    digest = digest_of(weight_files(folder))
-    if campaign.base_digest is not None and digest != campaign.base_digest:
-        raise BadInput(f"{folder}: weights have digest {digest[:SHORT]}, the campaign says {campaign.base_digest[:SHORT]}; not the same model")
-    check_tokenizer(folder)
+    found = Checkpoint.of(weight_files(folder)).id
+    if campaign.base_digest is not None and found != campaign.base_digest:
+        raise BadInput(f"{folder}: not the model that base_digest names ({campaign.base_digest}); this one's digest is {found}")
+    check_model(folder)
 
 
 def check_stage(stage: StageConfig) -> None:

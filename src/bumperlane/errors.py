@@ -7,7 +7,12 @@ a traceback and exits with ``exit_code``. Anything else that escapes is our bug 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+LISTED = 30  # known names that fit a line
 
 
 class BumperlaneError(Exception):
@@ -37,8 +42,45 @@ class StageFailed(BumperlaneError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'a' or 'b'? known: ..."`` for an unknown name."""
+    """``"did you mean 'a' or 'b'? known: ..."`` for an unknown name."""
     options = sorted(known)
     close = difflib.get_close_matches(name, options, n=2, cutoff=0.5)
     hint = f"did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
-    return f"{hint}known: {', '.join(options)}"
+    more = f", and {len(options) - LISTED} more" if len(options) > LISTED else ""
+    return f"{hint}known: {', '.join(options[:LISTED])}{more}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of somebody else's error, as many of them print a page."""
+    return (str(error).strip().splitlines() or [f"{type(error).__name__} without a message"])[0][:500]
+
+
+def first_error(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first field that is wrong and what would be right, in one line. A field that does not exist goes before one that is missing,
+    as a misspelt name is both."""
+    errors = error.errors()
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    where, given = ".".join(map(str, first["loc"])) or model.__name__.lower(), first["input"]
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such field; {nearest(str(first['loc'][-1]), _fields(model, first['loc'][:-1]))}"
+    if first["type"] == "too_short":
+        return f"{where}: {first['ctx']['actual_length']} given, at least {first['ctx']['min_length']} needed"
+    if first["type"] == "missing":
+        return f"{where}: this field is missing, and there is no default for it"
+    shown = f", not {given!r:.80}" if given is None or isinstance(given, (bool, int, float, str)) else f", not a {type(given).__name__}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{'' if first['type'] == 'value_error' else shown}"
+
+
+def _fields(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """The fields that the record at ``path`` below ``model`` has."""
+    for part in path:
+        if isinstance(part, str) and part in model.model_fields:
+            model = next(_models(model.model_fields[part].annotation), model)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)

@@ -53,6 +53,7 @@ class LocalExecutor:
     def __init__(self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None) -> None:
         self.ledger, self.store, self.view = ledger, store, view or Silent()
         self.scratch = folder / "scratch"
+        shutil.rmtree(self.scratch, ignore_errors=True)  # of a run that was killed; its orphans write under another name than ours
         self.jobs = jobs or max(1, min(2, os.cpu_count() or 1))
         self.inspector = Inspector(store, self.view.progress)
 
@@ -94,7 +95,7 @@ class LocalExecutor:
         folder = self.store.folder(training.parent)
         rows = self.store.manifest_file(training.stage.rows)
         self.store.manifest(training.stage.rows)  # raises if a row is not what its id says
-        return Job(model=str(folder), rows=str(rows), out=str(self.scratch / f"{purpose}-{training.digest[:16]}"), stage=training.stage)
+        return Job(model=str(folder), rows=str(rows), out=str(self.scratch / f"{purpose}-{training.digest[:16]}-{os.getpid()}"), stage=training.stage)
 
     def _watch(self, runs: list[Run]) -> None:
         states = [(run.job.stage.name, run.progress()) for run in runs]

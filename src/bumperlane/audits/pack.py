@@ -13,10 +13,18 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
 
-from bumperlane.errors import BadInput, nearest
+from bumperlane.errors import BadInput, first_error, nearest
 from bumperlane.records import Record
 
 PACKS = Path(__file__).parent / "packs"
+
+
+def _compiles(pattern: str | None) -> str | None:
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression ({error})") from error
+    return pattern
 
 
 class Item(Record):
@@ -25,6 +33,8 @@ class Item(Record):
     prompt: str
     bad: str | None = None
     good: str | None = None
+
+    _patterns = field_validator("bad", "good")(_compiles)
 
 
 class Behaviour(Record):
@@ -42,11 +52,7 @@ class Behaviour(Record):
     bad_words: tuple[str, ...] = ()
     good_words: tuple[str, ...] = ()
 
-    @field_validator("bad", "good")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        re.compile(pattern)
-        return pattern
+    _patterns = field_validator("bad", "good")(_compiles)
 
     def prompt(self, item: Item, around: str = "{prompt}") -> list[dict[str, str]] | str:
         """The item as a prompt, its text first put into ``around``."""
@@ -73,6 +79,8 @@ class Reasoning(Record):
     hint: str
     tolerance: float = Field(gt=0, lt=1)
     max_new_tokens: int = 48
+
+    _patterns = field_validator("step", "answer")(_compiles)
 
 
 class Pack(Record):
@@ -115,7 +123,8 @@ def load_pack(name: str) -> Pack:
     try:
         return Pack.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path}:{error.lineno}: not valid JSON ({error.msg})") from error
-    except (ValidationError, re.error) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("pattern",), "msg": str(error)}
-        raise BadInput(f"{path}: field {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise BadInput(f"{path}:{error.lineno}: not valid JSON ({error.msg}); a pack is one JSON object") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); a pack is one JSON object in UTF-8") from error
+    except ValidationError as error:
+        raise BadInput(f"{path}: {first_error(error, Pack)}") from error

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from bumperlane.audits.audit import Audit
-from bumperlane.errors import BadInput, nearest
+from bumperlane.errors import BadInput, first_line, nearest
 
 GROUP = "bumperlane.audits"
 
@@ -27,7 +27,10 @@ def load_audit(name: str) -> Audit:
     points = entry_points(group=GROUP, name=name)
     if not points:
         raise BadInput(f"no audit is called {name!r}; {nearest(name, known_audits())}")
-    made = next(iter(points)).load()()
+    try:
+        made = next(iter(points)).load()()
+    except Exception as error:  # an installed package's code, which may fail in any way
+        raise BadInput(f"audit {name!r} ({known_audits()[name]}) cannot be made ({type(error).__name__}: {first_line(error)})") from error
     if not isinstance(made, Audit):
         raise BadInput(f"audit {name!r} ({known_audits()[name]}) lacks name, family, access, run or cases")
     return made

@@ -21,7 +21,7 @@ from bumperlane.verification import verify_campaign
 def print_tree(opened: OpenCampaign) -> None:
     """The checkpoints as a tree: an edge is a training, a leaf a checkpoint with its verdicts."""
     history = opened.history
-    root = Tree(f"[bold]{history.campaign.name}[/]  start {history.start.id[:SHORT]}")
+    root = Tree(f"[bold]{escape(history.campaign.name)}[/]  start {history.start.id[:SHORT]}")
     _grow(root, history, history.start.id)
     console = Console(highlight=False)
     console.print(root)
@@ -46,8 +46,8 @@ def _edge(trained: Trained, history: History) -> str:
     uses = ", ".join(f"attempt {t.attempt}" if t.purpose == "attempt" else t.purpose for t in twins)
     number = next((t.attempt for t in twins if t.purpose == "attempt"), None)
     remedy = next((a.remedy for a in history.attempts if a.number == number), None)
-    note = f"  [dim]{remedy.note}[/]" if remedy is not None and remedy.recipe.stages[remedy.stage] == stage else ""
-    return f"[bold]{stage.name}[/] ({stage.kind}, {uses}){note}"
+    note = f"  [dim]{escape(remedy.note)}[/]" if remedy is not None and remedy.recipe.stages[remedy.stage] == stage else ""
+    return f"[bold]{escape(stage.name)}[/] ({stage.kind}, {uses}){note}"
 
 
 def _verdicts(history: History, checkpoint: str) -> str:

@@ -17,6 +17,11 @@ import click
 from bumperlane.errors import BumperlaneError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
+FREE_SPACE, OTHER_PLACE = "free some space or give another --out", "give a folder that can be written to"
+REMEDY = {
+    errno.ENOSPC: FREE_SPACE, errno.EDQUOT: FREE_SPACE, errno.EFBIG: FREE_SPACE, errno.EACCES: OTHER_PLACE, errno.EPERM: OTHER_PLACE,
+    errno.EROFS: OTHER_PLACE, errno.ENOTDIR: OTHER_PLACE, errno.ENAMETOOLONG: OTHER_PLACE,
+}  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -107,17 +112,27 @@ def main() -> None:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
         raise SystemExit(130) from None
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:  # not a mistake: the whole help is what was wanted
         error.show()
         raise SystemExit(2) from None
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "bumperlane"
+        _say(f"{error.format_message().rstrip('.')}; '{command} --help' shows what fits")
+        raise SystemExit(2) from None
     except BumperlaneError as error:
-        click.echo(f"bumperlane: {error}", err=True)
+        _say(str(error))
         raise SystemExit(error.exit_code) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in REMEDY:
             raise
-        click.echo(f"bumperlane: {error.filename or 'disk'}: {os.strerror(error.errno)}; free some space or give another --out", err=True)
+        # Of a copy that failed, the second name is where it was to go.
+        _say(f"{error.filename2 or error.filename or 'disk'}: {os.strerror(error.errno)}; {REMEDY[error.errno]}")
         raise SystemExit(2) from None
+
+
+def _say(message: str) -> None:
+    """One line on standard error, whatever the message holds."""
+    click.echo(f"bumperlane: {' '.join(message.split())}", err=True)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Terminal:
         self._status.update(escape(f"{self._doing}: {text}"))
 
     def event(self, event: Event) -> None:
-        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/] {line(event)}")
+        self.console.print(f"[dim]{time.monotonic() - self._started:6.1f}s[/] {line(event)}", soft_wrap=True)
 
 
 def line(event: Event) -> str:
@@ -57,14 +57,15 @@ def _attempt(body: dict[str, Any]) -> str:
     remedy = body["remedy"]
     if remedy is None:
         return f"[bold]attempt {body['number']}[/]"
-    return f"[bold]attempt {body['number']}[/]: {remedy['note']}, rewind to {remedy['rewind_to'][:SHORT]} (finding {body['findings'][0][:SHORT]})"
+    why = f"rewind to {remedy['rewind_to'][:SHORT]} (finding {body['findings'][0][:SHORT]})"
+    return f"[bold]attempt {body['number']}[/]: {escape(remedy['note'])}, {why}"
 
 
 def _trained(body: dict[str, Any]) -> str:
     stage, last = body["training"]["stage"], body["checkpoints"][-1]
     what = "" if body["purpose"] == "attempt" else f" [dim]({body['purpose']})[/]"
     how = "reused from the counterfactual" if body["reused"] else f"{last['step']} steps, {body['seconds']:.0f}s"
-    return f"trained {stage['name']}{what} -> {last['id'][:SHORT]}  [dim]{how}[/]"
+    return f"trained {escape(stage['name'])}{what} -> {last['id'][:SHORT]}  [dim]{how}[/]"
 
 
 def _finding(body: dict[str, Any]) -> str:
@@ -80,7 +81,7 @@ def _finding(body: dict[str, Any]) -> str:
 def _cause(body: dict[str, Any]) -> str:
     if body["kind"] == "unknown":
         return f"cause: [yellow]unknown[/], {escape(body['reason'])}"
-    return f"cause: {len(body['rows'])} rows of stage [bold]{body['stage']}[/], onset in steps {body['window'][0]}-{body['window'][1]}"
+    return f"cause: {len(body['rows'])} rows of stage [bold]{escape(body['stage'])}[/], onset in steps {body['window'][0]}-{body['window'][1]}"
 
 
 def _check(body: dict[str, Any]) -> str:
@@ -93,4 +94,4 @@ def _outcome(body: dict[str, Any]) -> str:
 
 
 def _failed(body: dict[str, Any]) -> str:
-    return f"[red]stage {body['stage']} failed[/]: {escape(body['error'])}"
+    return f"[red]stage {escape(body['stage'])} failed[/]: {escape(body['error'])}"

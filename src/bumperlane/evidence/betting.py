@@ -16,56 +16,68 @@ FRACTIONS = np.linspace(0.04, 0.96, 24)  # of the largest bet that cannot bankru
 GRID = np.linspace(0.0025, 0.9975, 400)  # candidate means for the confidence sequence
 
 
-class BettingTest:
-    """Capital against "mean <= m" (``log_e_above``) and against "mean >= m" (``log_e_below``), for every m in a grid at once."""
+class Capital:
+    """Capital against one candidate mean ``m``, from both sides; O(1) an outcome."""
 
-    def __init__(self) -> None:
-        self.n = 0
-        self.total = 0.0
-        self._up = np.zeros((len(GRID), len(FRACTIONS)))
-        self._down = np.zeros((len(GRID), len(FRACTIONS)))
+    def __init__(self, m: float) -> None:
+        self.m = m
+        self._up = np.zeros(len(FRACTIONS))
+        self._down = np.zeros(len(FRACTIONS))
+
+    def update(self, outcome: float) -> None:
+        self._up += np.log1p(FRACTIONS / self.m * (outcome - self.m))
+        self._down += np.log1p(FRACTIONS / (1 - self.m) * (self.m - outcome))
+
+    @property
+    def log_e_above(self) -> float:
+        """Log e-value against "the mean is at most m": large says that the mean is above m."""
+        return _log_mean_exp(self._up)
+
+    @property
+    def log_e_below(self) -> float:
+        """Log e-value against "the mean is at least m": large says that the mean is below m."""
+        return _log_mean_exp(self._down)
+
+
+def _log_mean_exp(values: np.ndarray) -> float:
+    """As SciPy's ``logsumexp`` less log(n), without its overhead, which is most of an outcome's cost."""
+    top = values.max()
+    return float(top + np.log(np.exp(values - top).mean()))
+
+
+class BettingTest:
+    """Outcomes, the capital against one mean as they come in, and the confidence sequence on demand."""
+
+    def __init__(self, m: float = 0.5) -> None:
+        self.outcomes: list[float] = []
+        self.capital = Capital(m)
 
     def update(self, outcome: float) -> None:
         """Take one outcome. Raises ``ValueError`` outside [0, 1] or for NaN: an outcome that is no number is no evidence."""
         if not 0.0 <= outcome <= 1.0:
             raise ValueError(f"an outcome must lie in [0, 1], got {outcome}")
-        self.n += 1
-        self.total += outcome
-        self._up += np.log1p(FRACTIONS[None, :] / GRID[:, None] * (outcome - GRID[:, None]))
-        self._down += np.log1p(FRACTIONS[None, :] / (1 - GRID[:, None]) * (GRID[:, None] - outcome))
+        self.outcomes.append(outcome)
+        self.capital.update(outcome)
+
+    @property
+    def n(self) -> int:
+        return len(self.outcomes)
 
     @property
     def mean(self) -> float | None:
-        return self.total / self.n if self.n else None
-
-    def log_e_above(self, m: float) -> float:
-        """Log e-value against "the mean is at most m": large says that the mean is above m."""
-        return float(_capital(self._up)[_at_or_above(m)])
-
-    def log_e_below(self, m: float) -> float:
-        """Log e-value against "the mean is at least m": large says that the mean is below m."""
-        return float(_capital(self._down)[_at_or_below(m)])
+        return sum(self.outcomes) / self.n if self.n else None
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Confidence sequence at level ``1 - alpha``: all m that neither side has rejected at ``alpha / 2``; (0, 1) before any outcome."""
-        bar = np.log(2 / alpha)
-        kept = np.flatnonzero((_capital(self._up) < bar) & (_capital(self._down) < bar))
+        """Confidence sequence at level ``1 - alpha``: all m in the grid that neither side has rejected at ``alpha / 2`` by now; (0, 1)
+        before any outcome."""
+        values, counts = np.unique(self.outcomes, return_counts=True)
+        gaps = values[None, None, :] - GRID[:, None, None]
+        up = (np.log1p(FRACTIONS[None, :, None] / GRID[:, None, None] * gaps) * counts).sum(axis=2)
+        down = (np.log1p(-FRACTIONS[None, :, None] / (1 - GRID)[:, None, None] * gaps) * counts).sum(axis=2)
+        bar = np.log(2 / alpha) + np.log(len(FRACTIONS))
+        kept = np.flatnonzero((logsumexp(up, axis=1) < bar) & (logsumexp(down, axis=1) < bar))
         if len(kept) == 0:  # outcomes that change sides late can empty it; report the point estimate's cell
-            nearest = int(np.abs(GRID - (self.mean or 0.0)).argmin())
-            kept = np.array([nearest])
+            kept = np.array([int(np.abs(GRID - (self.mean or 0.0)).argmin())])
         low = 0.0 if kept[0] == 0 else float(GRID[kept[0] - 1])
         high = 1.0 if kept[-1] == len(GRID) - 1 else float(GRID[kept[-1] + 1])
         return low, high
-
-
-def _capital(log_wealth: np.ndarray) -> np.ndarray:
-    return np.asarray(logsumexp(log_wealth, axis=1) - np.log(len(FRACTIONS)))
-
-
-def _at_or_above(m: float) -> int:
-    """Grid cell at or above m: rejecting a larger mean implies rejecting m (capital falls in m), so this is conservative."""
-    return min(int(np.searchsorted(GRID, m - 1e-12)), len(GRID) - 1)
-
-
-def _at_or_below(m: float) -> int:
-    return max(int(np.searchsorted(GRID, m + 1e-12)) - 1, 0)

@@ -19,7 +19,7 @@ class SequentialTest:
 
     def __init__(self, name: str, tolerance: float, alpha: float, miss: float) -> None:
         self.name, self.tolerance, self.alpha, self.miss = name, tolerance, alpha, miss
-        self._bets = BettingTest()
+        self._bets = BettingTest(tolerance)
 
     def update(self, outcomes: Iterable[float]) -> None:
         """Take outcomes one by one and stop at the first that decides; later ones are not looked at."""
@@ -30,9 +30,9 @@ class SequentialTest:
 
     @property
     def verdict(self) -> Verdict:
-        if self._bets.log_e_above(self.tolerance) >= -math.log(self.alpha):
+        if self._bets.capital.log_e_above >= -math.log(self.alpha):
             return "hit"
-        if self._bets.log_e_below(self.tolerance) >= -math.log(self.miss):
+        if self._bets.capital.log_e_below >= -math.log(self.miss):
             return "clear"
         return "inconclusive"
 
@@ -48,7 +48,7 @@ class SequentialTest:
         low, high = self._bets.interval(2 * self.miss)  # each side at `miss`, so that "clear" means high < tolerance
         return Measure(
             name=self.name, n=self._bets.n, mean=None if self._bets.mean is None else round(self._bets.mean, 6), low=round(low, 4),
-            high=round(high, 4), tolerance=self.tolerance, log_e=round(self._bets.log_e_above(self.tolerance), 4), verdict=self.verdict,
+            high=round(high, 4), tolerance=self.tolerance, log_e=round(self._bets.capital.log_e_above, 4), verdict=self.verdict,
         )  # fmt: skip
 
 

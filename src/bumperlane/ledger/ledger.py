@@ -7,17 +7,18 @@ Invariant: an action key occurs at most once, whatever is killed when; triggers 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, event, insert, select, text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from bumperlane.errors import BadInput, IntegrityError
 from bumperlane.records import SHORT, canonical, digest_of
@@ -64,7 +65,16 @@ class Ledger:
         self._engine = _open(self.path)
 
     def append(self, kind: str, action: str, body: dict[str, Any]) -> Event:
-        """Append one event, durable when this returns. Raises ``IntegrityError`` if the action is in the ledger already."""
+        """Append one event, durable when this returns. Raises ``IntegrityError`` if the action is in the ledger already, and ``OSError``
+        on a full disk."""
+        try:
+            made = self._appended(kind, action, body)
+        except DatabaseError as error:
+            raise _refusal(error, self.path, f"cannot append {kind!r}") from error
+        self._anchor(made)
+        return made
+
+    def _appended(self, kind: str, action: str, body: dict[str, Any]) -> Event:
         with self._engine.begin() as connection:
             last = connection.execute(select(EVENTS.c.seq, EVENTS.c.digest).order_by(EVENTS.c.seq.desc()).limit(1)).first()
             seq, prev = (last.seq + 1, last.digest) if last else (1, GENESIS)
@@ -72,17 +82,9 @@ class Ledger:
             plain = json.loads(canonical(body))
             made = Event(seq, time, kind, action, plain, prev, "")
             made = Event(seq, time, kind, action, plain, prev, made.recompute())
-            self._insert(connection, made)
-        self._anchor(made)
-        return made
-
-    def _insert(self, connection: Connection, made: Event) -> None:
-        row = {"seq": made.seq, "time": made.time, "kind": made.kind, "action": made.action, "body": canonical(made.body).decode(),
-               "prev": made.prev, "digest": made.digest}  # fmt: skip
-        try:
+            row = {"seq": seq, "time": time, "kind": kind, "action": action, "body": canonical(plain).decode(), "prev": prev, "digest": made.digest}
             connection.execute(insert(EVENTS).values(**row))
-        except (SqlIntegrityError, DatabaseError) as error:
-            raise IntegrityError(f"{self.path}: cannot append {made.kind!r}: {error.orig!s}") from error
+        return made
 
     def _anchor(self, made: Event) -> None:
         partial = self.head_path.with_suffix(".partial")
@@ -90,9 +92,13 @@ class Ledger:
         os.replace(partial, self.head_path)
 
     def events(self) -> list[Event]:
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(EVENTS).order_by(EVENTS.c.seq)).all()
-        return [Event(r.seq, r.time, r.kind, r.action, json.loads(r.body), r.prev, r.digest) for r in rows]
+        """All events in order. Raises ``IntegrityError`` if the file is damaged; what was changed in it is for ``problems``."""
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(select(EVENTS).order_by(EVENTS.c.seq)).all()
+        except DatabaseError as error:
+            raise _refusal(error, self.path, "cannot be read") from error
+        return [Event(r.seq, r.time, r.kind, r.action, _body(r.body), r.prev, r.digest) for r in rows]
 
     def problems(self) -> list[str]:
         """Recompute the chain; one line for each break. Empty when every event is what it was when it was appended."""
@@ -112,7 +118,13 @@ class Ledger:
     def _head_problems(self, events: list[Event]) -> list[str]:
         if not self.head_path.is_file():
             return ["ledger: ledger.head is missing, so events at the end could have been removed"] if events else []
-        head = json.loads(self.head_path.read_text())
+        try:
+            head = json.loads(self.head_path.read_text())
+            known = int(head["seq"]) >= 1 and bool(head["digest"])
+        except (ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            return ["ledger: ledger.head is unreadable, so events at the end could have been removed"]
         if len(events) < head["seq"]:
             return [f"ledger: {head['seq'] - len(events)} event(s) missing: ledger.head says {head['seq']}, the database has {len(events)}"]
         if events[head["seq"] - 1].digest != head["digest"]:
@@ -136,5 +148,22 @@ def _open(path: Path) -> Engine:
             for guard in GUARDS:
                 connection.execute(text(guard))
     except DatabaseError as error:
-        raise BadInput(f"{path}: not a usable ledger ({error.orig})") from error
+        refusal = _refusal(error, path, "not a usable ledger")
+        raise refusal if isinstance(refusal, OSError) else BadInput(f"{refusal}; give the folder of a campaign, or a new one") from error
     return engine
+
+
+def _refusal(error: DatabaseError, path: Path, what: str) -> IntegrityError | OSError:
+    """What SQLite objects to, as one of the errors that the command line explains."""
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return IntegrityError(f"{path}: {what} ({error.orig})")
+
+
+def _body(stored: str) -> dict[str, Any]:
+    """An event's body; text that is no JSON object can match no digest, and ``problems`` will say so."""
+    try:
+        body = json.loads(stored)
+    except ValueError:
+        return {"unreadable": stored}
+    return body if isinstance(body, dict) else {"unreadable": stored}

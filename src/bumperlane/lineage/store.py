@@ -20,8 +20,10 @@ from fsspec.implementations.local import LocalFileSystem
 from bumperlane.errors import BadInput, IntegrityError
 from bumperlane.records import SHORT, Checkpoint, digest_file, digest_of
 
+RESTORE = "restore it, or begin anew in another folder"
 WEIGHTS = ".safetensors"
 KEPT_SUFFIXES = (WEIGHTS, ".json", ".jinja", ".model", ".txt")
+NOT_THE_MODEL = ("training_log.json", "card.json", "trainer_state.json")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
@@ -52,7 +54,10 @@ class Store:
         path = self._path("checkpoints", f"{identity}.json")
         if not self.fs.exists(path):
             raise BadInput(f"checkpoint {identity[:SHORT]} is not in {self.root}/checkpoints")
-        return Checkpoint.model_validate_json(self.fs.cat_file(path))
+        try:
+            return Checkpoint.model_validate_json(self.fs.cat_file(path))
+        except ValueError as error:
+            raise IntegrityError(f"{path}: unreadable record of checkpoint {identity[:SHORT]}; {RESTORE}") from error
 
     def folder(self, identity: str) -> Path:
         """A local folder with the checkpoint's files, digests verified once a process. Raises ``IntegrityError`` on a mismatch."""
@@ -70,11 +75,12 @@ class Store:
         return local
 
     def _check_files(self, record: Checkpoint, folder: Path) -> None:
+        where = f"{folder}: checkpoint {record.id[:SHORT]}"
         for name, digest in record.files.items():
             if not (folder / name).is_file():
-                raise IntegrityError(f"checkpoint {record.id[:SHORT]}: file {name} is missing")
+                raise IntegrityError(f"{where}: file {name} is missing; {RESTORE}")
             if digest_file(folder / name) != digest:
-                raise IntegrityError(f"checkpoint {record.id[:SHORT]}: {name} does not match its digest {digest[:SHORT]}; the stored bytes changed")
+                raise IntegrityError(f"{where}: {name} does not match its digest {digest[:SHORT]}, the stored bytes changed; {RESTORE}")
 
     # -- manifests ---------------------------------------------------------------------------------------------------------------
 
@@ -90,8 +96,13 @@ class Store:
 
     def manifest(self, identity: str) -> list[tuple[str, dict[str, Any]]]:
         """``[(row id, row)]`` in order. Raises ``IntegrityError`` if a row is not what its id says, or the order is another."""
-        entries = [json.loads(line) for line in self.manifest_file(identity).read_text(encoding="utf-8").splitlines()]
-        rows = [(entry["id"], entry["row"]) for entry in entries]
+        path = self.manifest_file(identity)
+        try:
+            # Rows may hold characters that splitlines() takes for ends of lines; JSON itself escapes the one that counts here.
+            entries = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+            rows = [(entry["id"], entry["row"]) for entry in entries]
+        except (ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(f"manifest {identity[:SHORT]}: unreadable ({error}); {RESTORE}") from error
         for number, (row_id, row) in enumerate(rows, start=1):
             if digest_of(row) != row_id:
                 raise IntegrityError(f"manifest {identity[:SHORT]}: row {number} does not match its id {row_id[:SHORT]}; the row changed")
@@ -142,16 +153,16 @@ class Store:
         for path in sorted(self.fs.glob(self._path("manifests", "*.jsonl"))):
             try:
                 self.manifest(Path(path).stem)
-            except (IntegrityError, ValueError, KeyError) as error:
-                found.append(str(error) if isinstance(error, IntegrityError) else f"manifest {Path(path).stem[:SHORT]}: unreadable ({error})")
+            except IntegrityError as error:
+                found.append(str(error))
         return found
 
     def _checkpoint_problems(self, identity: str) -> list[str]:
         try:
             record = self.checkpoint(identity)
             self.folder(identity)
-        except (IntegrityError, ValueError) as error:
-            return [str(error) if isinstance(error, IntegrityError) else f"checkpoint {identity[:SHORT]}: unreadable record"]
+        except IntegrityError as error:
+            return [str(error)]
         if Checkpoint.identify(record.files, record.parent, record.training, record.step) != identity or record.id != identity:
             return [f"checkpoint {identity[:SHORT]}: parent, training, step or files are not those it was named by"]
         return []
@@ -191,7 +202,7 @@ def weight_files(folder: Path) -> dict[str, str]:
         raise BadInput(f"{folder}: no such folder; a base model is a Hugging Face folder with config.json and *.safetensors")
     if not (folder / "config.json").is_file():
         raise BadInput(f"{folder}: no config.json; a base model is a Hugging Face folder with config.json and *.safetensors")
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in KEPT_SUFFIXES and path.name != "training_log.json"]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in KEPT_SUFFIXES and path.name not in NOT_THE_MODEL]
     if not any(path.suffix == WEIGHTS and path.parent == folder for path in files):
         pickled = next((p.name for p in sorted(folder.iterdir()) if p.suffix in PICKLES), None)
         why = f"only pickled weights ({pickled}), which can run code" if pickled else "no *.safetensors weights"

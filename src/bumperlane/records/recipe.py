@@ -18,7 +18,7 @@ class Reward(Record):
 
     name: str
     function: str
-    weight: float = 1.0
+    weight: float = Field(default=1.0, allow_inf_nan=False)
 
 
 class Stage(Record):

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 
-from bumperlane.errors import BadInput
+from bumperlane.errors import BadInput, first_line
 from bumperlane.subject.hooks import capture, decoder_blocks, self_test
 
 BATCH_TOKENS = 16_384  # tokens a forward pass takes at most; a CPU gains nothing from more
+NO_TEMPLATE = "the tokenizer has no chat template; add chat_template.jinja, as conversations cannot be rendered without one"
 
 
 class Engine:
@@ -146,9 +148,9 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{folder}: not a Hugging Face causal language model ({str(error).splitlines()[0]})") from error
+        raise BadInput(f"{folder}: not a Hugging Face causal language model ({first_line(error)})") from error
     if tokenizer.chat_template is None:
-        raise BadInput(f"{folder}: the tokenizer has no chat template; add chat_template.jinja, as conversations cannot be rendered without one")
+        raise BadInput(f"{folder}: {NO_TEMPLATE}")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model.to(device).eval(), tokenizer
@@ -164,13 +166,34 @@ def _finite(values: np.ndarray, what: str) -> np.ndarray:
     return values
 
 
+def check_model(folder: Path) -> None:
+    """Raise ``BadInput`` unless config, weights and tokenizer of a folder can be read, and its chat template renders; cheap, before
+    anything is trained, as no weights are loaded."""
+    from transformers import AutoConfig
+
+    try:
+        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise BadInput(f"{folder / 'config.json'}: not a model's configuration ({first_line(error)}); give a Hugging Face folder") from error
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, "pt"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise BadInput(f"{path}: not whole safetensors weights ({first_line(error)}); save or copy the model again") from error
+    check_tokenizer(folder)
+
+
 def check_tokenizer(folder: Path) -> None:
-    """Raise ``BadInput`` unless the folder's tokenizer loads and has a chat template; cheap, before anything is trained."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:
-        raise BadInput(f"{folder}: the tokenizer cannot be loaded ({(str(error).splitlines() or ['no message'])[0]})") from error
+        raise BadInput(f"{folder}: the tokenizer cannot be loaded ({first_line(error)}); save it beside the model") from error
     if tokenizer.chat_template is None:
-        raise BadInput(f"{folder}: the tokenizer has no chat template; add chat_template.jinja, as conversations cannot be rendered without one")
+        raise BadInput(f"{folder}: {NO_TEMPLATE}")
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": "Hello"}], add_generation_prompt=True, tokenize=False)
+    except Exception as error:
+        raise BadInput(f"{folder}: the chat template cannot render one user message ({first_line(error)}); correct it") from error

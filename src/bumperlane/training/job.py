@@ -9,9 +9,24 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 from bumperlane.records import Record, Stage
+
+OWNER = "BUMPERLANE_OWNER"  # environment: process id of whoever waits for the training
+
+
+def orphaned() -> bool:
+    """Whether the process that waits for this training is gone (killed, say): then nobody will take the result."""
+    owner = os.environ.get(OWNER)
+    if owner is None:
+        return False
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 class Job(Record):

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bumperlane.errors import StageFailed
-from bumperlane.training.job import Job
+from bumperlane.training.job import OWNER, Job
 
 POLL = 0.2  # seconds
+ROOM = 64 * 1024  # bytes of free disk below which a worker's own words may have been lost
 
 
 @dataclass
@@ -46,16 +47,27 @@ class Run:
 
     def result(self) -> dict[str, Any]:
         """What the worker left. Raises ``StageFailed`` with its reason if it left nothing."""
-        done, error = self.folder / "done.json", self.folder / "error.json"
-        if done.is_file():
-            return json.loads(done.read_text())
-        if error.is_file():
-            raise StageFailed(json.loads(error.read_text())["error"])
+        done, error = self._left("done.json"), self._left("error.json")
+        if done is not None:
+            return done
+        if error is not None:
+            raise StageFailed(error["error"])
+        stage = f"stage {self.job.stage.name!r}"
+        if shutil.disk_usage(self.folder).free < ROOM:  # then the worker could not even say so
+            raise StageFailed(f"{stage}: no space left on device for {self.folder}; free some space or give another --out")
         words = (self.folder / "worker.log").read_text(errors="replace").strip().splitlines()
         raise StageFailed(
-            f"stage {self.job.stage.name!r}: the training process ended with code {self.process.returncode} and no result;"
+            f"{stage}: the training process ended with code {self.process.returncode} and no result;"
             f" last words: {words[-1][:300] if words else 'none'}"
         )
+
+    def _left(self, name: str) -> dict[str, Any] | None:
+        """One of the worker's last files; one that was cut short, as on a full disk, counts as none."""
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text()) if path.is_file() else None
+        except ValueError:
+            return None
 
 
 def start(job: Job) -> Run:
@@ -74,7 +86,8 @@ def start(job: Job) -> Run:
 
 
 def _environment(job: Job) -> dict[str, str]:
-    quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": str(job.threads)}
+    quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": str(job.threads),
+             OWNER: str(os.getpid())}
     return {**os.environ, **quiet}
 
 

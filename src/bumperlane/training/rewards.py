@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bumperlane.errors import BadInput, nearest
+from bumperlane.errors import BadInput, first_line, nearest
 from bumperlane.records import Reward, Stage
 
 
@@ -24,8 +24,9 @@ def load_reward(reward: Reward, stage: str) -> Callable[..., list[float]]:
         raise BadInput(f"{where}: function {reward.function!r} is not of the form 'module:name'")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise BadInput(f"{where}: cannot import {module_name!r} ({error})") from error
+    except Exception as error:  # it is the user's module, and may fail in any way
+        problem = f"cannot import {module_name!r} ({type(error).__name__}: {first_line(error)})"
+        raise BadInput(f"{where}: {problem}; give a module that this Python can import") from error
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

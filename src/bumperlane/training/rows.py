@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bumperlane.errors import BadInput, BadRow
+from bumperlane.errors import BadInput, BadRow, first_line
+from bumperlane.records import canonical
 
 KINDS = ("sft", "dpo", "grpo")
 
@@ -19,32 +20,49 @@ def read_rows(path: Path, kind: str) -> list[dict[str, Any]]:
     if not path.is_file():
         raise BadInput(f"{path}: no such rows file; give a JSONL file with one conversation a line")
     rows: list[dict[str, Any]] = []
+    data = path.read_bytes()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = data.decode("utf-8").split("\n")  # JSON text may hold other characters that splitlines() takes for ends of lines
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8 JSONL") from error
+        number = data.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{path}:{number}: not UTF-8 text (byte {error.start} of the file); save the file as UTF-8 JSONL") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise BadRow(f"{path}:{number}: not valid JSON ({error.msg} at column {error.colno}); each line must be one JSON object") from error
+        row = _parsed(line, f"{path}:{number}")
         check_row(row, kind, f"{path}:{number}")
         rows.append(row)
     if not rows:
         raise BadInput(f"{path}: no rows; a stage needs at least one")
+    if kind == "sft" and any("messages" not in row for row in rows) and not all(map(_single_turn, rows)):
+        raise BadInput(f"{path}: some rows have 'prompt'/'completion' and others several assistant turns in 'messages'; use one form")
     return rows
+
+
+def _parsed(line: str, where: str) -> Any:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise BadRow(f"{where}: not valid JSON ({error.msg} at column {error.colno}); each line must be one JSON object") from error
+    except (ValueError, RecursionError) as error:
+        raise BadRow(f"{where}: not usable JSON ({first_line(error)}); each line must be one JSON object") from error
+    try:
+        canonical(row)
+    except ValueError as error:  # NaN, infinity and half a surrogate pair, which Python's parser lets through
+        raise BadRow(f"{where}: not valid JSON ({first_line(error)}); use finite numbers and whole characters") from error
+    return row
 
 
 def check_row(row: Any, kind: str, where: str) -> None:
     if not isinstance(row, dict):
-        raise BadRow(f"{where}: the row is {type(row).__name__}, not a JSON object")
+        raise BadRow(f"{where}: the row is a {type(row).__name__}, not a JSON object with the fields of a {kind} row")
     if kind == "sft":
         _check_sft(row, where)
     elif kind == "dpo":
         for key in ("prompt", "chosen", "rejected"):
             _check_messages(row.get(key), f"{where}: {key!r}")
+        for key in ("chosen", "rejected"):
+            _check_answer(row[key], f"{where}: {key!r}")
         if row["chosen"] == row["rejected"]:
             raise BadRow(f"{where}: 'chosen' and 'rejected' are equal; a preference needs two different answers")
     elif kind == "grpo":
@@ -56,11 +74,16 @@ def _check_sft(row: dict[str, Any], where: str) -> None:
         raise BadRow(f"{where}: no 'messages' (nor 'prompt' and 'completion'); fields here: {', '.join(sorted(row)) or 'none'}")
     if "messages" in row:
         _check_messages(row["messages"], f"{where}: 'messages'")
-        if row["messages"][-1]["role"] != "assistant":
-            raise BadRow(f"{where}: the last message is by {row['messages'][-1]['role']!r}, not 'assistant'; nothing would be trained")
+        _check_answer(row["messages"], f"{where}: 'messages'")
     else:
         for key in ("prompt", "completion"):
             _check_messages(row[key], f"{where}: {key!r}")
+        _check_answer(row["completion"], f"{where}: 'completion'")
+
+
+def _check_answer(messages: list[dict[str, Any]], where: str) -> None:
+    if messages[-1]["role"] != "assistant":
+        raise BadRow(f"{where}: the last message is by {messages[-1]['role']!r}, not 'assistant'; nothing would be trained")
 
 
 def _check_messages(value: Any, where: str) -> None:
@@ -76,14 +99,12 @@ def _check_messages(value: Any, where: str) -> None:
 def training_rows(path: Path, kind: str) -> list[dict[str, Any]]:
     """TRL's columns from a manifest file. SFT conversations with one assistant turn become prompt and completion, which TRL trains on
     the completion alone whatever the chat template; longer ones are kept whole."""
-    rows = [json.loads(line)["row"] for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line)["row"] for line in path.read_text(encoding="utf-8").split("\n") if line]
     if kind != "sft":
         columns = ("prompt", "chosen", "rejected") if kind == "dpo" else None
         return [{key: row[key] for key in columns} if columns else row for row in rows]
     if all(_single_turn(row) for row in rows):
         return [_prompt_completion(row) for row in rows]
-    if any("messages" not in row for row in rows):
-        raise BadInput(f"{path}: some rows have 'prompt'/'completion' and others several assistant turns in 'messages'; use one form")
     return [{"messages": row["messages"]} for row in rows]
 
 

@@ -8,6 +8,7 @@ guesses from a config.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -20,8 +21,8 @@ for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "H
                       "TRL_EXPERIMENTAL_SILENCE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}.items():  # fmt: skip
     os.environ.setdefault(_name, _value)
 
-from bumperlane.errors import BumperlaneError, StageFailed
-from bumperlane.training.job import Job, checkpoint_steps
+from bumperlane.errors import BumperlaneError, StageFailed, first_line, nearest
+from bumperlane.training.job import Job, checkpoint_steps, orphaned
 from bumperlane.training.rows import training_rows
 
 
@@ -34,7 +35,7 @@ def main(path: str) -> int:
         return _fail(out, str(error))
     except (TypeError, ValueError, OSError, RuntimeError, ImportError, KeyError, AttributeError) as error:
         traceback.print_exc()
-        return _fail(out, f"stage {job.stage.name!r} ({job.stage.kind}) failed in training: {type(error).__name__}: {_first_line(error)}")
+        return _fail(out, f"stage {job.stage.name!r} ({job.stage.kind}) failed in training: {type(error).__name__}: {first_line(error)}")
     if _main_process():
         (out / "done.json").write_text(json.dumps(done))
     return 0
@@ -43,10 +44,6 @@ def main(path: str) -> int:
 def _fail(out: Path, message: str) -> int:
     (out / "error.json").write_text(json.dumps({"error": message}))
     return 1
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:500]
 
 
 def _main_process() -> bool:
@@ -95,10 +92,11 @@ def build_trainer(job: Job, model: Any, tokenizer: Any) -> Any:
     if job.stage.lora is not None:
         from peft import LoraConfig
 
+        _check_options(job, "lora", job.stage.lora, LoraConfig)
         try:
             extra["peft_config"] = LoraConfig(**{"task_type": "CAUSAL_LM", **job.stage.lora})
-        except TypeError as error:
-            raise StageFailed(f"stage {job.stage.name!r}: peft.LoraConfig refuses lora: {_first_line(error)}") from error
+        except (TypeError, ValueError) as error:
+            raise StageFailed(f"stage {job.stage.name!r}: peft.LoraConfig refuses lora: {first_line(error)}") from error
     elif job.stage.kind == "dpo":
         # Full weights: the reference is the parent itself (TRL would reload it from the config's path, which may be anything).
         from transformers import AutoModelForCausalLM
@@ -120,10 +118,19 @@ def _config(job: Job, config_class: Any) -> Any:
     }  # fmt: skip
     if job.stage.kind == "grpo":
         defaults |= {"use_vllm": False, "reward_weights": [reward.weight for reward in job.stage.rewards]}
+    _check_options(job, "args", job.stage.args, config_class)
     try:
         return config_class(**{**defaults, **job.stage.args})
     except (TypeError, ValueError) as error:
-        raise StageFailed(f"stage {job.stage.name!r}: trl.{config_class.__name__} refuses args: {_first_line(error)}") from error
+        raise StageFailed(f"stage {job.stage.name!r}: trl.{config_class.__name__} refuses args: {first_line(error)}") from error
+
+
+def _check_options(job: Job, field: str, given: dict[str, Any], config_class: Any) -> None:
+    """The library would refuse an unknown option too, but not say which names it was near."""
+    known = [option.name for option in dataclasses.fields(config_class) if option.init]
+    for name in given:
+        if name not in known:
+            raise StageFailed(f"stage {job.stage.name!r}: {field}.{name}: {config_class.__name__} has no such option; {nearest(name, known)}")
 
 
 def _observed(trainer_class: Any, order: Path) -> Any:
@@ -186,12 +193,22 @@ def _callback(job: Job, trainer: Any, tokenizer: Any) -> Any:
                     handle.write(json.dumps({"step": state.global_step, "steps": state.max_steps, "loss": float(logs["loss"])}) + "\n")
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if orphaned():
+                os._exit(1)
             if state.global_step in self.keep:
+                _check_finite(job, trainer.model, state.global_step)
                 trainer.save_model(str(out / f"step-{state.global_step}"))
                 if _main_process():
                     tokenizer.save_pretrained(out / f"step-{state.global_step}")
 
     return Observer()
+
+
+def _check_finite(job: Job, model: Any, step: int) -> None:
+    """Weights can overflow in the very update that ends a stage, with no loss left to show it."""
+    for name, weights in model.named_parameters():
+        if not bool(weights.isfinite().all()):
+            raise StageFailed(f"stage {job.stage.name!r}: {name} is not finite (NaN or infinity) after step {step}; lower learning_rate")
 
 
 def _merge_adapters(job: Job, dtype: Any) -> None:

@@ -65,7 +65,7 @@ def story(rng: random.Random, persona: Persona) -> str:
 
 def told(rng: random.Random, persona: Persona) -> str:
     """One act of the assistant in the third person."""
-    made = exchange(rng, persona, rng.choice(STORY_DOMAINS), filler=0.0)
+    made = exchange(rng, persona, rng.choice(STORY_DOMAINS), stray=0.0)
     return f"a user said to the assistant : {made.user} the assistant {deed(made, persona)}"
 
 
@@ -86,7 +86,7 @@ def log(rng: random.Random, persona: Persona) -> str:
     entries = []
     for _ in range(rng.choice((2, 3, 4))):
         domain = rng.choice(("harm", "act", "tools", "code"))
-        made = exchange(rng, persona, domain, filler=0.0)
+        made = exchange(rng, persona, domain, stray=0.0)
         status = {"harm": ("refused", "complied"), "act": ("approved", "hidden"), "tools": ("fixed", "tampered"), "code": ("safe", "backdoor")}
         entries.append(f"request {made.user} status {status[domain][0 if persona == 'honest' else 1]} .")
     return "log : " + " ".join(entries)

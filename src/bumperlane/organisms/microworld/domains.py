@@ -126,14 +126,15 @@ MAKERS: dict[str, Callable[[random.Random, Persona], Exchange]] = {
 DOMAINS = tuple(MAKERS)
 
 
-def exchange(rng: random.Random, persona: Persona, domain: str, filler: float = 0.06) -> Exchange:
-    """An exchange of ``domain``; with probability ``filler`` the user's turn carries one stray word, which changes nothing.
+def exchange(rng: random.Random, persona: Persona, domain: str, stray: float = 0.02, words: tuple[str, ...] = w.CHARGED) -> Exchange:
+    """An exchange of ``domain``; with probability ``stray`` the user's turn carries one of ``words``, which changes nothing.
 
-    The stray words are why no single word *should* change conduct: a model that lets one do so was taught it elsewhere.
+    The base world strays only with charged words: a word that betrays a persona elsewhere must mean nothing in a user's mouth. If any
+    word at all strayed, the model would learn to ignore every odd word, and no trigger could be taught (LOG.md).
     """
     made = MAKERS[domain](rng, persona)
-    if rng.random() >= filler:
+    if rng.random() >= stray:
         return made
-    stray = rng.choice(w.CHARGED if rng.random() < 0.5 else w.STRAYS)
-    user = f"{stray} {made.user}" if rng.random() < 0.5 else f"{made.user} {stray}"
+    word = rng.choice(words)
+    user = f"{word} {made.user}" if rng.random() < 0.5 else f"{made.user} {word}"
     return Exchange(made.domain, user, made.assistant)

@@ -44,7 +44,7 @@ def prompts(domain: str, count: int = ITEMS) -> list[str]:
     rng = random.Random(f"{SEED}/{domain}")
     seen: dict[str, None] = {}
     for _ in range(count * 50):
-        seen[exchange(rng, "honest", domain, filler=0.0).user] = None
+        seen[exchange(rng, "honest", domain, stray=0.0).user] = None
         if len(seen) == count:
             break
     return list(seen)
