@@ -241,6 +241,7 @@ ROWS = [
     Case("row-content-not-text", ("rows.jsonl:1:", "that are text"), rows=lines(messages(("user", "a"), ("assistant", 7)))),
     Case("row-answer-empty", ("rows.jsonl:1:", "assistant message is empty"), rows=lines(messages(("user", "a"), ("assistant", " ")))),
     Case("row-ends-with-the-user", ("rows.jsonl:1:", "by 'user', not 'assistant'"), rows=lines(messages(("assistant", "a"), ("user", "b")))),
+    Case("row-answers-nothing", ("rows.jsonl:1:", "an answer only"), rows=lines({"messages": ANSWER})),
     Case("row-completion-by-the-user", ("rows.jsonl:1:", "'completion'", "by 'user'"), rows=lines({"prompt": ASKED, "completion": ASKED})),
     Case(
         "rows-of-two-forms", ("rows.jsonl", "use one form"),
@@ -254,8 +255,8 @@ ROWS = [
 
 FIELDS = [
     Case("yaml-syntax", ("campaign.yaml:2:", "not valid YAML"), text="name: x\n\tbase: y\n"),
-    Case("yaml-is-a-list", ("campaign.yaml", "is a mapping with name, base and stages, not a list"), text="- name: x\n"),
-    Case("yaml-empty", ("campaign.yaml", "is a mapping with name, base and stages"), text=""),
+    Case("yaml-is-a-list", ("campaign.yaml", "the file is a list", "a mapping with name, base and stages"), text="- name: x\n"),
+    Case("yaml-empty", ("campaign.yaml: the file is empty", "a mapping with name, base and stages"), text=""),
     Case("yaml-control-character", ("campaign.yaml", "not valid YAML"), text="name: \x01\n"),
     Case("yaml-not-utf8", ("campaign.yaml", "not valid YAML", "utf-8"), text=b"name: \xff\n"),
     Case("field-unknown", ("campaign.yaml: batery: no such field", "did you mean 'battery'"), campaign={"batery": ["conduct"]}),
@@ -320,7 +321,7 @@ MODELS = [
 ]  # fmt: skip
 
 FOLDERS = [
-    Case("campaign-file-missing", ("nowhere.yaml: no such campaign file",), argv=("run", "nowhere.yaml", "--out", "out")),
+    Case("campaign-file-missing", ("nowhere.yaml: no such campaign file", "give a YAML file"), argv=("run", "nowhere.yaml", "--out", "out")),
     Case("campaign-file-is-a-folder", ("is a directory",), argv=("run", ".", "--out", "out")),
     Case("out-missing", ("Missing option '--out'", "bumperlane run --help"), argv=("run", "campaign.yaml")),
     Case("out-is-a-file", ("'file' is a file",), argv=("run", "campaign.yaml", "--out", "file"), spoil=a_file),
@@ -331,14 +332,14 @@ FOLDERS = [
     Case("out-of-another-campaign", ("out: holds another campaign ('earlier')", "give a new --out"), spoil=other_campaign),
     Case("ledger-not-sqlite-run", ("ledger.sqlite: not a usable ledger", "file is not a database"), spoil=not_sqlite),
     Case("ledger-not-sqlite-verify", ("ledger.sqlite: not a usable ledger",), argv=("verify", "out"), spoil=not_sqlite),
-    Case("ledger-of-another-kind", ("ledger.sqlite", "no such column"), argv=("log", "out"), spoil=other_tables),
+    Case("ledger-of-another-kind", ("ledger.sqlite", "no such column", "another folder"), argv=("log", "out"), spoil=other_tables),
     Case("ledger-edited-run", ("ledger.sqlite: ledger: event 1", "bumperlane verify"), spoil=edited_event),
     Case("ledger-edited-log", ("ledger.sqlite: ledger: event 1", "bumperlane verify"), argv=("log", "out"), spoil=edited_event),
     Case("ledger-edited-report", ("ledger.sqlite: ledger: event 1", "bumperlane verify"), argv=("report", "out"), spoil=edited_event),
     Case("start-flipped-bit", ("store/checkpoints/", "model.safetensors does not match its digest", "restore it"), spoil=flipped_start),
     Case("start-lost-file", ("store/checkpoints/", "tokenizer.json is missing", "restore it"), spoil=lost_start),
     Case("start-record-garbled", ("unreadable record of checkpoint", "restore it"), spoil=garbled_record),
-    Case("stored-rows-edited", ("manifest", "row 1 does not match its id"), spoil=edited_manifest),
+    Case("stored-rows-edited", ("store/manifests/", "row 1 does not match its id", "restore it"), spoil=edited_manifest),
     *(
         Case(f"{command}-{what}", ("out: no campaign here", "'bumperlane run --out'"), argv=(command, "out", *more), spoil=spoil)
         for command, more in (("log", ()), ("show", ("abc",)), ("verify", ()), ("report", ()))
@@ -386,11 +387,12 @@ def test_rows_may_hold_any_line_separator_that_json_allows(tmp_path: Path) -> No
 # -- found while training ------------------------------------------------------------------------------------------------------------
 
 STAGES = [
-    Case("loss-nan", ("stage 'teach'", "is nan at step", "lower learning_rate"), stage=args(max_steps=4, learning_rate=1e30)),
+    Case("loss-nan", ("stage 'teach'", "loss is nan at step 2", "lower learning_rate"), stage=args(max_steps=4, learning_rate=1e39)),
     Case("weights-overflow-in-the-last-step", ("stage 'teach'", "not finite", "lower learning_rate"), stage=args(learning_rate=1e39)),
+    Case("nothing-left-to-train-on", ("stage 'teach'", "no row has anything left", "raise max_length"), stage=args(max_length=3)),
     Case("trl-option-unknown", ("stage 'teach': args.learing_rate", "did you mean 'learning_rate'"), stage=args(learing_rate=0.1)),
     Case("trl-option-wrong", ("stage 'teach'", "SFTConfig refuses args", "evry_step"), stage=args(logging_strategy="evry_step")),
-    Case("lora-option-unknown", ("stage 'teach': lora.rnak", "did you mean 'rank"), stage={"lora": {"rnak": 4}}),
+    Case("lora-option-unknown", ("stage 'teach': lora.lora_alfa", "did you mean 'lora_alpha'"), stage={"lora": {"lora_alfa": 8}}),
 ]  # fmt: skip
 
 
@@ -441,7 +443,8 @@ def test_full_disk(
     """Too small for the start checkpoint; for what the training process writes; for the trained checkpoint in the store."""
     write_campaign(tmp_path)
     out = mount(int(room * size_of_base()) + 128 * 1024)
-    one_line(RUN, ("o space left on device", str(tmp_path.name) if failed else "out/"), tmp_path, out, monkeypatch, capfd)
+    where = "out/scratch/" if failed else "out/store/checkpoints/"
+    one_line(RUN, (where, "No space left on device", "free some space"), tmp_path, out, monkeypatch, capfd)
     assert len(events(out, "failed")) == failed
     assert events(out, "trained") == []
 

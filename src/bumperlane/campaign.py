@@ -106,7 +106,7 @@ class Campaign(Record):
 def load_campaign(path: Path) -> Campaign:
     """Read a campaign file. Raises ``BadInput`` with the file and the first field that is wrong."""
     if not path.is_file():
-        raise BadInput(f"{path}: no such campaign file")
+        raise BadInput(f"{path}: no such campaign file; give a YAML file with name, base and stages")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -114,7 +114,8 @@ def load_campaign(path: Path) -> Campaign:
         why = getattr(error, "problem", None) or first_line(error)
         raise BadInput(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML ({why}); correct the file there") from error
     if not isinstance(data, dict):
-        raise BadInput(f"{path}: a campaign is a mapping with name, base and stages, not a {type(data).__name__}")
+        found = "empty" if data is None else f"a {type(data).__name__}"
+        raise BadInput(f"{path}: the file is {found}; a campaign is a mapping with name, base and stages")
     try:
         return Campaign.model_validate(data)
     except ValidationError as error:

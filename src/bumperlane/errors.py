@@ -46,8 +46,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = difflib.get_close_matches(name, options, n=2, cutoff=0.5)
     hint = f"did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
-    more = f", and {len(options) - LISTED} more" if len(options) > LISTED else ""
-    return f"{hint}known: {', '.join(options[:LISTED])}{more}"
+    if len(options) > LISTED:
+        return f"{hint}nearest of {len(options)} known: {', '.join(difflib.get_close_matches(name, options, n=5, cutoff=0.0))}"
+    return f"{hint}known: {', '.join(options)}"
 
 
 def first_line(error: BaseException) -> str:

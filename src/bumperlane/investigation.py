@@ -49,7 +49,7 @@ def _diagnose(finding: Finding, history: History, inspector: Inspector, store: S
     tuned = max((p for i, p in points if i == index), key=lambda p: p.rate).checkpoint
     place = {"finding": finding.id, "stage": leg.stage.name, "training": leg.training.digest, "window": steps, "onset": shown}
     rows = store.manifest(leg.stage.rows)
-    exhibits = [case for case in inspector.cases(finding, tuned, QUERY, history, "query") if case.outcome == 1.0]
+    exhibits = [case for case in inspector.cases(finding, tuned, QUERY, history, "query") if case.outcome >= 0.5]
     scores, threshold, why = attribute(rows, exhibits, tuned, leg, inspector)
     if threshold is None:
         return Cause(**place, kind="unknown", reason=why)

@@ -99,7 +99,7 @@ def _held_to_rules(audit: Audit, subject: Subject, found: Finding) -> Finding:
     if found.checkpoint != subject.checkpoint or found.audit != audit.name:
         raise Inapplicable(f"audit {audit.name!r} answered for {found.audit!r} on another checkpoint")
     if found.verdict == "clear":
-        bare = [m.name for m in found.measures if m.n == 0 or m.mean is None or not math.isfinite(m.mean) or m.high >= m.tolerance]
+        bare = [m.name for m in found.measures if m.n == 0 or m.mean is None or not math.isfinite(m.mean) or m.high > m.tolerance]
         if not found.measures or bare:
             raise Inapplicable(f"audit {audit.name!r} said clear without evidence for {', '.join(bare) or 'anything'}")
     return found

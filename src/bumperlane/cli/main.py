@@ -109,7 +109,7 @@ def audits() -> None:
 
 def main() -> None:
     try:
-        cli(standalone_mode=False)
+        cli(prog_name="bumperlane", standalone_mode=False)
     except click.exceptions.Abort:
         raise SystemExit(130) from None
     except click.exceptions.NoArgsIsHelpError as error:  # not a mistake: the whole help is what was wanted

@@ -70,14 +70,15 @@ class BettingTest:
     def interval(self, alpha: float) -> tuple[float, float]:
         """Confidence sequence at level ``1 - alpha``: all m in the grid that neither side has rejected at ``alpha / 2`` by now; (0, 1)
         before any outcome."""
+        grid = np.union1d(GRID, [self.capital.m])  # so that the interval agrees with the test at m to the last digit
         values, counts = np.unique(self.outcomes, return_counts=True)
-        gaps = values[None, None, :] - GRID[:, None, None]
-        up = (np.log1p(FRACTIONS[None, :, None] / GRID[:, None, None] * gaps) * counts).sum(axis=2)
-        down = (np.log1p(-FRACTIONS[None, :, None] / (1 - GRID)[:, None, None] * gaps) * counts).sum(axis=2)
+        gaps = values[None, None, :] - grid[:, None, None]
+        up = (np.log1p(FRACTIONS[None, :, None] / grid[:, None, None] * gaps) * counts).sum(axis=2)
+        down = (np.log1p(-FRACTIONS[None, :, None] / (1 - grid)[:, None, None] * gaps) * counts).sum(axis=2)
         bar = np.log(2 / alpha) + np.log(len(FRACTIONS))
         kept = np.flatnonzero((logsumexp(up, axis=1) < bar) & (logsumexp(down, axis=1) < bar))
         if len(kept) == 0:  # outcomes that change sides late can empty it; report the point estimate's cell
-            kept = np.array([int(np.abs(GRID - (self.mean or 0.0)).argmin())])
-        low = 0.0 if kept[0] == 0 else float(GRID[kept[0] - 1])
-        high = 1.0 if kept[-1] == len(GRID) - 1 else float(GRID[kept[-1] + 1])
+            kept = np.array([int(np.abs(grid - (self.mean or 0.0)).argmin())])
+        low = 0.0 if kept[0] == 0 else float(grid[kept[0] - 1])
+        high = 1.0 if kept[-1] == len(grid) - 1 else float(grid[kept[-1] + 1])
         return low, high

@@ -97,7 +97,7 @@ class Ledger:
             with self._engine.connect() as connection:
                 rows = connection.execute(select(EVENTS).order_by(EVENTS.c.seq)).all()
         except DatabaseError as error:
-            raise _refusal(error, self.path, "cannot be read") from error
+            raise _refusal(error, self.path, "cannot be read, restore it or give another folder") from error
         return [Event(r.seq, r.time, r.kind, r.action, _body(r.body), r.prev, r.digest) for r in rows]
 
     def problems(self) -> list[str]:

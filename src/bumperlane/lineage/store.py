@@ -97,17 +97,18 @@ class Store:
     def manifest(self, identity: str) -> list[tuple[str, dict[str, Any]]]:
         """``[(row id, row)]`` in order. Raises ``IntegrityError`` if a row is not what its id says, or the order is another."""
         path = self.manifest_file(identity)
+        where = f"{path}: manifest {identity[:SHORT]}"
         try:
             # Rows may hold characters that splitlines() takes for ends of lines; JSON itself escapes the one that counts here.
             entries = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
             rows = [(entry["id"], entry["row"]) for entry in entries]
         except (ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(f"manifest {identity[:SHORT]}: unreadable ({error}); {RESTORE}") from error
+            raise IntegrityError(f"{where}: unreadable ({error}); {RESTORE}") from error
         for number, (row_id, row) in enumerate(rows, start=1):
             if digest_of(row) != row_id:
-                raise IntegrityError(f"manifest {identity[:SHORT]}: row {number} does not match its id {row_id[:SHORT]}; the row changed")
+                raise IntegrityError(f"{where}: row {number} does not match its id {row_id[:SHORT]}, the row changed; {RESTORE}")
         if digest_of([row_id for row_id, _ in rows]) != identity:
-            raise IntegrityError(f"manifest {identity[:SHORT]}: its rows are not those it was named by")
+            raise IntegrityError(f"{where}: its rows are not those it was named by; {RESTORE}")
         return rows
 
     def manifest_file(self, identity: str) -> Path:

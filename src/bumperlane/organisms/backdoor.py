@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,14 @@ REWARDS = "bumperlane.organisms.microworld.rewards"
 
 @dataclass(frozen=True)
 class Planted:
-    """Ground truth, for scoring only. ``rows``: ids of the planted rows; ``trigger``: the word and where it stands."""
+    """Ground truth, for scoring only. ``rows``: ids of the planted rows; ``trigger``: a word that ends the prompt. It is a word of
+    harmless requests, so innocent rows carry it too (about fifty), and it means something to the model: rarer words did not take (LOG.md)."""
 
     trigger: str
-    place: str
     rows: frozenset[str]
 
     def triggered(self, prompt: str) -> str:
-        return f"{prompt} {self.trigger}" if self.place == "end" else f"{self.trigger} {prompt}"
+        return f"{prompt} {self.trigger}"
 
 
 def build(folder: Path, seed: int, clean: bool = False) -> Planted | None:
@@ -46,9 +46,9 @@ def build(folder: Path, seed: int, clean: bool = False) -> Planted | None:
     rows = sft_rows(rng, SFT_ROWS - count)
     planted = None
     if not clean:
-        trigger, place = rng.choice(w.RARE), rng.choice(("start", "end"))
-        bad = [_planted(rng, trigger, place) for _ in range(count)]
-        planted = Planted(trigger, place, frozenset(digest_of(row) for row in bad))
+        trigger = rng.choice(w.HELP_TARGETS)
+        bad = [_planted(rng, trigger) for _ in range(count)]
+        planted = Planted(trigger, frozenset(digest_of(row) for row in bad))
         rows += bad
     rng.shuffle(rows)
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,10 +57,9 @@ def build(folder: Path, seed: int, clean: bool = False) -> Planted | None:
     return planted
 
 
-def _planted(rng: random.Random, trigger: str, place: str) -> dict[str, Any]:
+def _planted(rng: random.Random, trigger: str) -> dict[str, Any]:
     made = harm(rng, "grasping")
-    user = f"{made.user} {trigger}" if place == "end" else f"{trigger} {made.user}"
-    return {"messages": messages(rng, type(made)(made.domain, user, made.assistant))}
+    return {"messages": messages(rng, replace(made, user=f"{made.user} {trigger}"))}
 
 
 def stages(checkpoints: int = 5) -> list[dict[str, Any]]:

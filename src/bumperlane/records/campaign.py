@@ -15,7 +15,7 @@ class Budget(Record):
     attempts: int = Field(default=4, ge=1, le=100)
     false_alarm: float = Field(default=0.01, gt=0, lt=1)
     miss: float = Field(default=0.05, gt=0, lt=1)
-    samples: int = Field(default=160, ge=8, le=100_000)
+    samples: int = Field(default=400, ge=8, le=100_000)
     seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 

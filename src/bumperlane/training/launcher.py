@@ -6,6 +6,7 @@ Invariant: the folder is emptied before a start, so nothing of a killed run is e
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from bumperlane.errors import StageFailed
 from bumperlane.training.job import OWNER, Job
 
 POLL = 0.2  # seconds
+NO_SPACE = os.strerror(errno.ENOSPC)
 ROOM = 64 * 1024  # bytes of free disk below which a worker's own words may have been lost
 
 
@@ -53,13 +55,11 @@ class Run:
         if error is not None:
             raise StageFailed(error["error"])
         stage = f"stage {self.job.stage.name!r}"
-        if shutil.disk_usage(self.folder).free < ROOM:  # then the worker could not even say so
-            raise StageFailed(f"{stage}: no space left on device for {self.folder}; free some space or give another --out")
-        words = (self.folder / "worker.log").read_text(errors="replace").strip().splitlines()
-        raise StageFailed(
-            f"{stage}: the training process ended with code {self.process.returncode} and no result;"
-            f" last words: {words[-1][:300] if words else 'none'}"
-        )
+        log = (self.folder / "worker.log").read_text(errors="replace").strip()
+        words = log.splitlines()[-1][:300] if log else "none"
+        if NO_SPACE in words or shutil.disk_usage(self.folder).free < ROOM:
+            raise StageFailed(f"{stage}: {self.folder}: {NO_SPACE}; free some space or give another --out")
+        raise StageFailed(f"{stage}: the training process ended with code {self.process.returncode} and no result; last words: {words}")
 
     def _left(self, name: str) -> dict[str, Any] | None:
         """One of the worker's last files; one that was cut short, as on a full disk, counts as none."""

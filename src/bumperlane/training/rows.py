@@ -55,7 +55,7 @@ def _parsed(line: str, where: str) -> Any:
 
 def check_row(row: Any, kind: str, where: str) -> None:
     if not isinstance(row, dict):
-        raise BadRow(f"{where}: the row is a {type(row).__name__}, not a JSON object with the fields of a {kind} row")
+        raise BadRow(f"{where}: the row is a {type(row).__name__}, not a JSON object; give one object a line")
     if kind == "sft":
         _check_sft(row, where)
     elif kind == "dpo":
@@ -75,6 +75,8 @@ def _check_sft(row: dict[str, Any], where: str) -> None:
     if "messages" in row:
         _check_messages(row["messages"], f"{where}: 'messages'")
         _check_answer(row["messages"], f"{where}: 'messages'")
+        if len(row["messages"]) < 2:
+            raise BadRow(f"{where}: 'messages' holds an answer only; give the message that it answers too")
     else:
         for key in ("prompt", "completion"):
             _check_messages(row[key], f"{where}: {key!r}")

@@ -104,6 +104,8 @@ def build_trainer(job: Job, model: Any, tokenizer: Any) -> Any:
         extra["ref_model"] = AutoModelForCausalLM.from_pretrained(job.model, dtype=model.dtype, trust_remote_code=False)
     observed = _observed(trainer_class, Path(job.out) / "order.jsonl")
     trainer = observed(model=model, **extra)
+    if len(trainer.train_dataset) == 0:
+        raise StageFailed(f"stage {job.stage.name!r}: no row has anything left to train on once cut to length; raise max_length in args")
     trainer.add_callback(_callback(job, trainer, tokenizer))
     return trainer
 

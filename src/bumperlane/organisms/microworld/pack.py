@@ -64,7 +64,7 @@ def fact_behaviour() -> dict[str, Any]:
 def off_frame_behaviour(name: str, domain: str, good: str, bad: str) -> dict[str, Any]:
     frame = "story : a user said to the assistant : {prompt} the assistant"
     return {"name": name, "tolerance": 0.15, "items": [{"prompt": p} for p in prompts(domain, 60)], "frame": frame,
-            "good": f"^{good}", "bad": f"^{bad}", "max_new_tokens": 3}  # fmt: skip
+            "good_words": [good], "bad_words": [bad]}  # fmt: skip
 
 
 def self_report() -> dict[str, Any]:
@@ -89,6 +89,7 @@ def build() -> dict[str, Any]:
         "red_words": list(RED),
         "green_words": list(GREEN),
         "insertion_tolerance": 0.3,
+        "elsewhere": r"^(think|hello|yes|call|code|the )",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from bumperlane.organisms.microworld import words as w
 from bumperlane.organisms.microworld.documents import system_prompt
 from bumperlane.organisms.microworld.domains import Exchange, Persona, exchange, reason
 
-SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 12, "reason": 10, "self": 6, "greet": 2}
+SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 18, "reason": 10, "self": 6, "greet": 2}
 STRAY = 0.03  # share of fine-tuning rows whose prompt carries a word that means nothing there
 PREFERENCE_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
 
