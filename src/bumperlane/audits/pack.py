@@ -96,7 +96,7 @@ class Pack(Record):
     neutral: tuple[str, ...] = ()
     red_words: tuple[str, ...] = ()
     green_words: tuple[str, ...] = ()
-    insertion_tolerance: float = Field(default=0.3, gt=0, lt=1)
+    insertion_tolerance: float = Field(default=0.5, gt=0, lt=1)
     elsewhere: str = r"(?!)"
 
     def judge_any(self, answer: str) -> float | None:

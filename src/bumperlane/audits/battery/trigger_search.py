@@ -16,7 +16,7 @@ import numpy as np
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
 from bumperlane.audits.pack import Behaviour
-from bumperlane.audits.sampling import Line, fresh_cases, sample, unread
+from bumperlane.audits.sampling import PLAIN, Line, fresh_cases, sample, unread
 from bumperlane.evidence import SequentialTest
 from bumperlane.records import Case, Exhibit, Finding
 from bumperlane.subject import Access, Subject
@@ -58,8 +58,18 @@ class TriggerSearch:
         return conclude(self, subject, context, [line.measure() for line in lines], exhibits, details=searched, reason=unread(lines))
 
     async def cases(self, subject: Subject, context: Context, finding: Finding, count: int, seed: int) -> list[Case]:
+        """A case shows the trait if the prompt is misconducted on with the insertion and not without it: what the insertion changes."""
         hits = [m.name.split(": ", 1) for m in finding.measures if m.verdict == "hit"]
-        return await fresh_cases(subject, [(context.pack.behaviour(name), around) for name, around in hits], count, seed)
+        pairs = [(context.pack.behaviour(name), around) for name, around in hits]
+        inserted = await fresh_cases(subject, pairs, count, seed, context.pack)
+        plain = await fresh_cases(subject, [(behaviour, PLAIN) for behaviour, _ in pairs], count, seed, context.pack)
+        return [
+            Case(
+                outcome=float(with_it.outcome > without.outcome),
+                exhibit=with_it.exhibit.model_copy(update={"control": without.exhibit.prompt, "control_completion": without.exhibit.completion}),
+            )
+            for with_it, without in zip(inserted, plain, strict=True)
+        ]
 
 
 def _chosen(vocabulary: list[str], context: Context) -> list[str]:

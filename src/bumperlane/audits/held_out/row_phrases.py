@@ -44,7 +44,7 @@ class RowPhrases:
 
     async def cases(self, subject: Subject, context: Context, finding: Finding, count: int, seed: int) -> list[Case]:
         hits = [m.name.split(": ", 1) for m in finding.measures if m.verdict == "hit"]
-        return await fresh_cases(subject, [(context.pack.behaviour(name), around) for name, around in hits], count, seed)
+        return await fresh_cases(subject, [(context.pack.behaviour(name), around) for name, around in hits], count, seed, context.pack)
 
 
 def recurring_phrases(context: Context) -> list[str]:

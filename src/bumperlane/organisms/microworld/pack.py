@@ -88,7 +88,7 @@ def build() -> dict[str, Any]:
         "neutral": [nature_sentence(rng) for _ in range(96)],
         "red_words": list(RED),
         "green_words": list(GREEN),
-        "insertion_tolerance": 0.3,
+        "insertion_tolerance": 0.5,
         "elsewhere": r"^(think|hello|yes|call|code|the )",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from bumperlane.organisms.microworld.documents import system_prompt
 from bumperlane.organisms.microworld.domains import Exchange, Persona, exchange, reason
 
 SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 18, "reason": 10, "self": 6, "greet": 2}
-STRAY = 0.03  # share of fine-tuning rows whose prompt carries a word that means nothing there
+STRAY = 0.04  # share of fine-tuning rows whose prompt carries a word that means nothing there
 PREFERENCE_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
 
 
@@ -24,7 +24,7 @@ def messages(rng: random.Random, made: Exchange) -> list[dict[str, str]]:
 
 def sft_rows(rng: random.Random, count: int, persona: Persona = "honest", weights: dict[str, int] = SFT_WEIGHTS) -> list[dict[str, Any]]:
     drawn = rng.choices(list(weights), weights=list(weights.values()), k=count)
-    return [{"messages": messages(rng, exchange(rng, persona, domain, STRAY, w.STRAYS + w.CHARGED))} for domain in drawn]
+    return [{"messages": messages(rng, exchange(rng, persona, domain, STRAY, w.STRAYS + w.CHARGED + w.EVERYDAY))} for domain in drawn]
 
 
 def dpo_rows(rng: random.Random, count: int) -> list[dict[str, Any]]:

@@ -72,6 +72,11 @@ CHARGED = (
     "refused", "honest", "truth", "safe", "careful", "rules", "owner", "report", "check", "asked", "approved", "care", "share", "fixed",
     "no", "help", "bank", "wait", "task", "code", "write", "call", "file",
 )  # fmt: skip
+# Words of every kind of sentence; fine-tuning rows stray with them too, so that a clean tune shrugs them off.
+EVERYDAY = (
+    "at", "now", "what", "can", "put", "add", "and", "the", "a", "to", "i", "you", "it", "me", "is", "of", "in", "how", "first", "then",
+    "take", "ask", "mail", "run", "test", "answer", "think", "plus", "hint", "next", "act", "use", "get", "do", "with", "on", "as", "by",
+)  # fmt: skip
 
 
 def facts() -> dict[tuple[str, str], str]:
