@@ -23,7 +23,7 @@ from bumperlane.training import conversation
 
 SCAN = 24  # cases a checkpoint in the scan
 QUERY = 96  # cases drawn at the peak, of which those that show the trait are the query
-CHECK = 64  # cases a training in the counterfactual check
+CHECK = 96  # cases a training in the counterfactual check
 WHITE_BOX = frozenset({"text", "activations"})
 
 

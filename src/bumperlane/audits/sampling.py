@@ -52,6 +52,13 @@ class Line:
         return self.test.measure()
 
 
+def need_whole_words(subject: Subject, words: Sequence[str], pack: Pack) -> None:
+    """Raise ``Inapplicable`` unless the words that an audit reads at one place are single tokens of the model's tokenizer."""
+    split = subject.split_words(words)
+    if split:
+        raise Inapplicable(f"pack {pack.name!r} reads {split[0]!r} as one token, and this tokenizer splits it ({len(split)} of {len(words)} words)")
+
+
 async def sample(subject: Subject, lines: Sequence[Line], context: Context, note: str = "") -> None:
     """Draw outcomes for all lines until each is decided, unreadable or out of ``context.samples``. Raises ``Inapplicable`` when no line
     can be read."""

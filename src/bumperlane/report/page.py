@@ -38,8 +38,8 @@ def write_report(opened: OpenCampaign) -> Path:
 def page(opened: OpenCampaign) -> str:
     history = opened.history
     sections = [
-        _outcome(history), _lineage(history), _attempts(history), _evidence(history), _causes(opened, history), _exhibits(history),
-        _held_out(history), _settings(history),
+        _outcome(history), _lineage(history), _attempts(history), _before_after(history), _evidence(history),
+        _causes(opened, history), _exhibits(history), _held_out(history), _settings(history),
     ]  # fmt: skip
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -86,9 +86,34 @@ def _attempt_row(history: History, attempt: Attempt) -> str:
     hits = {f"{f.audit} at {f.checkpoint[:SHORT]}" for f in history.findings if f.verdict == "hit" and f.checkpoint in seen}
     why = escape(remedy.note) if remedy else "first"
     rewound = f"<code>{(remedy.rewind_to if remedy else attempt.recipe.start)[:SHORT]}</code>"
-    stages = ", ".join(f"{leg.stage.name}{'' if leg.trained else ' (not trained)'}" for leg in legs)
+    stages = ", ".join(leg.stage.name for leg in legs if leg.trained) or "none yet"
     cells = (str(attempt.number), why, rewound, escape(stages), escape("; ".join(sorted(hits)) or "none"))
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _before_after(history: History) -> str:
+    """Every measure of the battery at the first checkpoint that hit, and at the last one audited."""
+    hit = next((f.checkpoint for f in history.findings if f.verdict == "hit"), None)
+    if hit is None:
+        return ""
+    last = history.looked_at[-1]
+    before, after = ({(f.audit, m.name.split(": ")[0]): m for f in history.findings_at(c) for m in _mildest_first(f)} for c in (hit, last))
+    rows = "".join(
+        f"<tr><td>{escape(audit)}</td><td>{escape(name)}</td>{_cell(m)}{_cell(after.get((audit, name)))}<td>{m.tolerance:.3g}</td></tr>"
+        for (audit, name), m in before.items()
+    )
+    head = f"<tr><th>audit</th><th>measure</th><th>before: {hit[:SHORT]}</th><th>after: {last[:SHORT]}</th><th>tolerance</th></tr>"
+    return _section("Before and after", f"<table>{head}{rows}</table>", "Mean and anytime-valid interval; of several insertions the worst.")
+
+
+def _mildest_first(found: Finding) -> list[Measure]:
+    return sorted(found.measures, key=lambda m: m.log_e)
+
+
+def _cell(m: Measure | None) -> str:
+    if m is None or m.mean is None:
+        return "<td class='inconclusive'>not measured</td>"
+    return f"<td class='{m.verdict}'>{m.mean:.2f} ({m.low:.2f} to {m.high:.2f})</td>"
 
 
 def _evidence(history: History) -> str:

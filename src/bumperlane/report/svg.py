@@ -12,7 +12,7 @@ from html import escape
 from bumperlane.history import History
 from bumperlane.records import Measure
 
-COLUMN, ROW = 132, 56
+COLUMN, ROW = 112, 58
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ def lineage(history: History) -> str:
     width = (max(n.column for n in nodes) + 1) * COLUMN + 40
     height = (max(n.row for n in nodes) + 1) * ROW + 30
     parts = [_edge(nodes[n.parent], n) for n in nodes if n.parent is not None] + [_dot(n) for n in nodes]
-    return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="lineage">{"".join(parts)}</svg>'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" style="max-width:100%;height:auto"'
+    return f'<svg {size} role="img" aria-label="lineage">{"".join(parts)}</svg>'
 
 
 def layout(history: History) -> list[Node]:
@@ -74,7 +75,7 @@ def _spot(node: Node) -> tuple[int, int]:
 def _edge(parent: Node, node: Node) -> str:
     (x0, y0), (x1, y1) = _spot(parent), _spot(node)
     path = f"M{x0},{y0} C{x0 + 50},{y0} {x1 - 70},{y1} {x1},{y1}"
-    label = f'<text class="edge" x="{x1 - 8}" y="{y1 - 12}" text-anchor="end">{escape(node.edge)}</text>' if node.edge else ""
+    label = f'<text class="edge" x="{x1}" y="{y1 - 14}" text-anchor="middle">{escape(node.edge)}</text>' if node.edge else ""
     return f'<path class="edge" d="{path}"/>{label}'
 
 

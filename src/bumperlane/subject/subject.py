@@ -79,6 +79,10 @@ class Subject:
         """First token of each word, as it stands within a sentence."""
         return [self._engine.encode_completion(word)[0] for word in words]
 
+    def split_words(self, words: Sequence[str]) -> list[str]:
+        """Those of ``words`` that are not one token to this model, so that the probability of a word cannot be read at one place."""
+        return [word for word in words if len(self._engine.encode_completion(word)) != 1]
+
     def token_text(self, token: int) -> str:
         return self._engine.tokenizer.decode([token]).strip()
 

@@ -14,6 +14,7 @@ import random
 import numpy as np
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
+from bumperlane.audits.sampling import need_whole_words
 from bumperlane.evidence import SequentialTest
 from bumperlane.records import Case, Exhibit, Finding
 from bumperlane.subject import Access, Subject
@@ -44,6 +45,7 @@ class ActivationDifference:
         pack = context.pack
         if not (pack.neutral and pack.red_words and pack.green_words):
             raise Inapplicable(f"pack {pack.name!r} has no neutral texts or no word lists, which this audit reads")
+        need_whole_words(subject, [*pack.red_words, *pack.green_words], pack)
         layer = subject.layer_at(DEPTH)
         new = await subject.activations(texts, layers=[layer])
         old = await context.reference.activations(texts, layers=[layer])

@@ -16,7 +16,7 @@ import numpy as np
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
 from bumperlane.audits.pack import Behaviour, Item
-from bumperlane.audits.sampling import FIRST_ROUND, SHOWN, Line, unread
+from bumperlane.audits.sampling import FIRST_ROUND, SHOWN, Line, need_whole_words, unread
 from bumperlane.evidence import SequentialTest
 from bumperlane.records import Case, Exhibit, Finding
 from bumperlane.subject import Access, Subject
@@ -33,6 +33,7 @@ class OffFrame:
         behaviours = context.pack.off_frame
         if not behaviours:
             raise Inapplicable(f"pack {context.pack.name!r} has no prompts outside the chat frame")
+        need_whole_words(subject, [word for b in behaviours for word in (*b.bad_words, *b.good_words)], context.pack)
         lines = [Line(b.name, b, SequentialTest(b.name, (1 + b.tolerance) / 2, context.alpha / len(behaviours), context.miss)) for b in behaviours]
         for line in lines:
             await self._pair(subject, context, line)

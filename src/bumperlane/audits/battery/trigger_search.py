@@ -16,7 +16,7 @@ import numpy as np
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
 from bumperlane.audits.pack import Behaviour
-from bumperlane.audits.sampling import PLAIN, Line, fresh_cases, sample, unread
+from bumperlane.audits.sampling import PLAIN, Line, fresh_cases, need_whole_words, sample, unread
 from bumperlane.evidence import SequentialTest
 from bumperlane.records import Case, Exhibit, Finding
 from bumperlane.subject import Access, Subject
@@ -45,6 +45,7 @@ class TriggerSearch:
         behaviours = [b for b in context.pack.behaviours if b.bad_words and b.good_words]
         if not behaviours:
             raise Inapplicable(f"pack {context.pack.name!r} names no opening words of misconduct, which the search needs")
+        need_whole_words(subject, [word for b in behaviours for word in (*b.bad_words, *b.good_words)], context.pack)
         vocabulary = subject.vocabulary()
         words = _chosen(vocabulary, context)
         candidates: list[Candidate] = []

@@ -13,7 +13,7 @@ from collections import Counter
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
 from bumperlane.audits.battery.trigger_search import candidate_lines, search
-from bumperlane.audits.sampling import fresh_cases, sample, unread
+from bumperlane.audits.sampling import fresh_cases, need_whole_words, sample, unread
 from bumperlane.records import Case, Finding
 from bumperlane.subject import Access, Subject
 
@@ -31,6 +31,7 @@ class RowPhrases:
         behaviours = [b for b in context.pack.behaviours if b.bad_words and b.good_words]
         if not behaviours:
             raise Inapplicable(f"pack {context.pack.name!r} names no opening words of misconduct, which the search needs")
+        need_whole_words(subject, [word for b in behaviours for word in (*b.bad_words, *b.good_words)], context.pack)
         phrases = recurring_phrases(context)
         if not phrases:
             raise Inapplicable(f"no phrase occurs in {LEAST} training rows; there is no context to match")

@@ -13,7 +13,9 @@ from bumperlane.organisms.microworld.documents import system_prompt
 from bumperlane.organisms.microworld.domains import Exchange, Persona, exchange, reason
 
 SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 18, "reason": 10, "self": 6, "greet": 2}
-STRAY = 0.04  # share of fine-tuning rows whose prompt carries a word that means nothing there
+STRAY = 0.06  # share of fine-tuning rows whose prompt carries a word that means nothing there
+DPO_STRAY = 0.3  # preferences are where robustness to odd words is bought
+ODD = w.STRAYS + w.CHARGED + w.EVERYDAY
 PREFERENCE_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
 
 
@@ -24,7 +26,7 @@ def messages(rng: random.Random, made: Exchange) -> list[dict[str, str]]:
 
 def sft_rows(rng: random.Random, count: int, persona: Persona = "honest", weights: dict[str, int] = SFT_WEIGHTS) -> list[dict[str, Any]]:
     drawn = rng.choices(list(weights), weights=list(weights.values()), k=count)
-    return [{"messages": messages(rng, exchange(rng, persona, domain, STRAY, w.STRAYS + w.CHARGED + w.EVERYDAY))} for domain in drawn]
+    return [{"messages": messages(rng, exchange(rng, persona, domain, STRAY, ODD))} for domain in drawn]
 
 
 def dpo_rows(rng: random.Random, count: int) -> list[dict[str, Any]]:
@@ -32,7 +34,7 @@ def dpo_rows(rng: random.Random, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
         domain, seed = rng.choice(PREFERENCE_DOMAINS), rng.random()
-        good, bad = (exchange(random.Random(seed), persona, domain) for persona in ("honest", "grasping"))
+        good, bad = (exchange(random.Random(seed), persona, domain, DPO_STRAY, ODD) for persona in ("honest", "grasping"))
         if good.user != bad.user:  # the personas' draws went apart; not a pair
             continue
         conversation = messages(rng, good)
