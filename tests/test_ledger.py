@@ -46,3 +46,16 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         pass
     with exclusive(tmp_path):
         assert (tmp_path / ".lock").exists()
+
+
+def test_a_kill_between_commit_and_anchor_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head may lag behind the database by the last event, never the other way round; the first event included."""
+    made = Ledger(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "_anchor", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            made.append("note", "first", {})
+    again = Ledger(tmp_path)
+    assert len(again.events()) == 1 and again.problems() == []
+    again.append("note", "second", {})
+    assert again.problems() == []

@@ -30,4 +30,7 @@ def cut(ranking: Ranking) -> tuple[float | None, str]:
     between = np.sort(scores[(scores > low) & (scores < high)])
     edges = np.concatenate([[low], between, [high]])
     widest = int(np.diff(edges).argmax())
-    return float(edges[widest : widest + 2].mean()), f"between ordinary rows (up to {low:.2f}) and the symptom (from {high:.2f})"
+    threshold = float(edges[widest : widest + 2].mean())
+    if not (scores > threshold).any():
+        return None, f"no row moves the model as the symptom does: the highest score is {scores.max():.2f}, the symptom begins at {high:.2f}"
+    return threshold, f"between ordinary rows (up to {low:.2f}) and the symptom (from {high:.2f})"

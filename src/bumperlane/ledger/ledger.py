@@ -63,6 +63,8 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self.head_path = folder / "ledger.sqlite", folder / "ledger.head"
         self._engine = _open(self.path)
+        if not self.head_path.exists() and not self.events():
+            self._anchor(0, GENESIS)  # from the start, so that a kill between the first commit and its anchor leaves a lagging head, not none
 
     def append(self, kind: str, action: str, body: dict[str, Any]) -> Event:
         """Append one event, durable when this returns. Raises ``IntegrityError`` if the action is in the ledger already, and ``OSError``
@@ -71,7 +73,7 @@ class Ledger:
             made = self._appended(kind, action, body)
         except DatabaseError as error:
             raise _refusal(error, self.path, f"cannot append {kind!r}") from error
-        self._anchor(made)
+        self._anchor(made.seq, made.digest)
         return made
 
     def _appended(self, kind: str, action: str, body: dict[str, Any]) -> Event:
@@ -86,9 +88,9 @@ class Ledger:
             connection.execute(insert(EVENTS).values(**row))
         return made
 
-    def _anchor(self, made: Event) -> None:
+    def _anchor(self, seq: int, digest: str) -> None:
         partial = self.head_path.with_suffix(".partial")
-        partial.write_text(json.dumps({"seq": made.seq, "digest": made.digest}))
+        partial.write_text(json.dumps({"seq": seq, "digest": digest}))
         os.replace(partial, self.head_path)
 
     def events(self) -> list[Event]:
@@ -120,14 +122,14 @@ class Ledger:
             return ["ledger: ledger.head is missing, so events at the end could have been removed"] if events else []
         try:
             head = json.loads(self.head_path.read_text())
-            known = int(head["seq"]) >= 1 and bool(head["digest"])
+            known = int(head["seq"]) >= 0 and bool(head["digest"])
         except (ValueError, KeyError, TypeError):
             known = False
         if not known:
             return ["ledger: ledger.head is unreadable, so events at the end could have been removed"]
         if len(events) < head["seq"]:
             return [f"ledger: {head['seq'] - len(events)} event(s) missing: ledger.head says {head['seq']}, the database has {len(events)}"]
-        if events[head["seq"] - 1].digest != head["digest"]:
+        if head["seq"] and events[head["seq"] - 1].digest != head["digest"]:
             return [f"ledger: event {head['seq']} is not the one that ledger.head was written for; it was replaced"]
         return []
 
