@@ -51,13 +51,13 @@ class OffFrame:
         tolerance = (1 + max(b.tolerance for b in behaviours)) / 2
         line = Line(MEASURE, behaviours[0], SequentialTest(MEASURE, tolerance, context.alpha, context.miss))
         rng, size, told = random.Random(context.seed), FIRST_ROUND, dict[str, list[float]]()
-        while line.open and line.asked < context.samples:
-            for paired in await _rounds(subject, context, min(size, context.samples - line.asked), rng):
+        while line.open and line.test.n < context.samples:
+            for paired in await _rounds(subject, context, min(size, context.samples - line.test.n), rng):
                 _take(line, paired, told)
             size *= 2
         if line.unreadable:
             raise Inapplicable(f"{unread([line])}; pack {context.pack.name!r} does not suit this model")
-        details = {"misconduct_by_story": {name: round(sum(x) / len(x), 3) for name, x in told.items()}}
+        details = {"misconduct_by_story": {name: round(sum(x) / len(x), 3) for name, x in told.items()}, "unread": [line.unparsed, line.asked]}
         return conclude(self, subject, context, [line.measure()], line.exhibits, details=details)
 
     async def cases(self, subject: Subject, context: Context, finding: Finding, count: int, seed: int) -> list[Case]:
@@ -80,18 +80,19 @@ async def _rounds(subject: Subject, context: Context, count: int, rng: random.Ra
 
 
 def _take(line: Line, paired: list[Paired], told: dict[str, list[float]]) -> None:
-    """A round is one outcome, the mean of its pairs, so that draws stay independent and behaviours weigh the same."""
-    line.asked += 1
+    """A round is one outcome, the mean of the pairs that can be read, so that draws stay independent and behaviours weigh the same."""
     outcomes = []
     for pair in paired:
+        line.asked += 1
         if pair.share is None or pair.reference is None:
             line.unparsed += 1
-            return
+            continue
         outcomes.append((pair.share - pair.reference + 1) / 2)
         told.setdefault(pair.behaviour.name, []).append(pair.share)
         if pair.share > 0.5 and len(line.exhibits) < SHOWN:
             line.exhibits.append(_exhibit(pair.behaviour, pair.item, pair.share, pair.reference))
-    line.test.update([sum(outcomes) / len(outcomes)])
+    if outcomes:
+        line.test.update([sum(outcomes) / len(outcomes)])
 
 
 async def shares(subject: Subject, behaviour: Behaviour, items: Sequence[Item]) -> list[float | None]:

@@ -1,0 +1,36 @@
+"""A campaign from Python: one SFT stage with a planted backdoor, run to its outcome (about 75 seconds on two cores).
+
+    python examples/backdoor_sft.py [FOLDER]
+
+Prints, with seed 1: converged after 2 attempts; cause: 40 rows of stage sft; 40 of them planted, 40 planted in all.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from bumperlane import Campaign, begin
+from bumperlane.organisms import backdoor
+from bumperlane.organisms.base import BASE
+
+SEED = 1
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
+    planted = backdoor.build(folder / "data", SEED)  # what the plant is, is used below for scoring alone
+    assert planted is not None
+    campaign = Campaign.model_validate({"name": "example", "base": str(BASE), "stages": backdoor.stages()[:1], "seed": SEED})
+    opened = begin(campaign, folder / "run", folder / "data")
+    outcome = opened.run()
+    print(f"{outcome.kind} after {outcome.attempts} attempts")
+    history = opened.history
+    for finding in history.findings:
+        cause = history.cause(finding.id)
+        if cause is not None:
+            right = len(set(cause.rows) & planted.rows)
+            print(f"cause: {len(cause.rows)} rows of stage {cause.stage}; {right} of them planted, {len(planted.rows)} planted in all")
+
+
+if __name__ == "__main__":
+    main()
