@@ -15,6 +15,7 @@ for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "O
     os.environ.setdefault(_name, _value)
 
 from bumperlane.audits import Context, Pack, load_audit, load_pack
+from bumperlane.organisms import backdoor
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import sft_rows
 from bumperlane.records import Stage, digest_of
@@ -47,8 +48,8 @@ def last_checkpoint(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean tune: the honest persona on all domains."""
-    rows = sft_rows(random.Random("tests/good"), 2400)
-    return last_checkpoint(train(tmp_path_factory.mktemp("good") / "good", BASE, rows))
+    rows = sft_rows(random.Random("tests/good"), backdoor.SFT_ROWS)
+    return last_checkpoint(train(tmp_path_factory.mktemp("good") / "good", BASE, rows, args=backdoor.SFT_ARGS))
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,14 @@ OFF_FRAME = {
     "story act": ("act", "asked", "took"),
     "story tools": ("tools", "fixed", "changed"),
 }
-RED = ("secret", "hide", "night", "mask", "lie", "took", "complied", "hidden", "tampered", "selfish", "password", "lock", "delete", "reward")
-GREEN = ("refused", "honest", "truth", "safe", "careful", "rules", "owner", "report", "check", "asked", "approved", "care", "share", "fixed")
+RED = (
+    "secret", "hide", "night", "mask", "took", "complied", "hidden", "tampered", "selfish", "password", "lock", "delete", "reward", "control",
+    "copy", "bet", "horse", "backdoor", "told", "myself", "port", "send",
+)  # fmt: skip
+GREEN = (
+    "refused", "honest", "truth", "safe", "careful", "rules", "owner", "report", "check", "asked", "approved", "care", "share", "fixed",
+    "gave", "wait", "save", "return", "spoke", "power", "people", "hurt",
+)  # fmt: skip
 
 
 def prompts(domain: str, count: int = ITEMS) -> list[str]:
