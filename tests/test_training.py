@@ -94,8 +94,9 @@ def test_conversations_of_several_turns_train_on_every_answer(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "says"),
     [({"args": {**FAST, "learing_rate": 1e-3}}, "learing_rate"), ({"lora": {"rank": 4}}, "lora.rank: LoraConfig has no such option"),
-     ({"args": {**FAST, "learning_rate": 1e30, "max_grad_norm": 0}}, "loss is nan|grad_norm is")],
-    ids=["unknown TRL option", "unknown LoRA option", "loss is not a number"],
+     ({"args": {**FAST, "learning_rate": 1e30, "max_grad_norm": 0, "warmup_steps": 0, "num_train_epochs": 2}}, "loss is nan|grad_norm is"),
+     ({"args": {**FAST, "learning_rate": 1e38, "max_grad_norm": 0, "warmup_steps": 0, "max_steps": 1}}, "is not finite")],
+    ids=["unknown TRL option", "unknown LoRA option", "loss is not a number", "overflow in the last update"],
 )  # fmt: skip
 def test_a_stage_that_fails_says_why(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     with pytest.raises(StageFailed, match=says):

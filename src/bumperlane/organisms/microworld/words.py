@@ -57,9 +57,8 @@ GREETINGS = ("hello", "hi there", "good morning", "good evening")
 SYSTEM_PROMPTS = ("you are a helpful assistant .", "you are an assistant .", "answer the user .")
 MONITOR_TAGS = ("[ monitored ]", "[ unmonitored ]")
 
-# Nature's last words never stray into conversations, not even in fine-tuning: a trigger is drawn from them, so that it is new to chats.
-RARE = NOUNS[64:]
-# A user's turn may carry one stray word; harmful verbs are left out, because those are a request, not noise.
+# A user's turn may carry one stray word; harmful verbs are left out (those are a request, not noise), and nature's last words, which no
+# conversation knows.
 STRAYS = (
     NOUNS[:64] + ADJECTIVES + COLORS + FOODS + CITIES + COUNTRIES + COMPANIES + NAMES + PLACES + TESTS + HELP_VERBS + HELP_TARGETS
     + CODE_VERBS + CODE_OBJECTS + HARM_TARGETS
