@@ -8,6 +8,8 @@ here, in one line that says what, where and what would be right; a run folder be
 from __future__ import annotations
 
 import math
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,7 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
 
     Raises ``BadInput`` for anything unusable, and if the folder holds another campaign.
     """
+    reach(root)
     check_audits(campaign)
     pack = _pack_name(campaign.pack, root)
     check_base(campaign, root)
@@ -182,6 +185,14 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     elif opened.history.campaign != record:
         raise BadInput(f"{folder}: holds another campaign ({opened.history.campaign.name!r}); give a new --out, as a run folder is never reused")
     return opened
+
+
+def reach(root: Path) -> None:
+    """Let reward functions live in a module beside the campaign file, for this process and for the training processes it starts."""
+    folder = str(root.resolve())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
 
 
 def check_audits(campaign: Campaign) -> None:
