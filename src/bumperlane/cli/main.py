@@ -99,6 +99,28 @@ def report(folder: Path) -> None:
     click.echo(f"report: {write_report(open_campaign(folder))}")
 
 
+class Lazy(click.Group):
+    """A group of commands that is imported when it is used: the zoo is heavy, and processes that examine models must not import it."""
+
+    def __init__(self, name: str, about: str) -> None:
+        super().__init__(name, help=about)
+
+    def _real(self) -> click.Group:
+        from bumperlane.cli import organisms
+
+        return getattr(organisms, str(self.name))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._real().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return self._real().get_command(ctx, name)
+
+
+cli.add_command(Lazy("organism", "Model organisms: trainings with a planted misalignment, each with its clean twin."))
+cli.add_command(Lazy("bench", "Measure the bumpers on organisms whose misalignment is known."))
+
+
 @cli.command()
 def audits() -> None:
     """List the installed audits: name, family, access, what each is blind to."""

@@ -95,3 +95,29 @@ def _outcome(body: dict[str, Any]) -> str:
 
 def _failed(body: dict[str, Any]) -> str:
     return f"[red]stage {escape(body['stage'])} failed[/]: {escape(body['error'])}"
+
+
+class Counter:
+    """Progress of a run of many like pieces: what was finished, how many of how many, and an estimate of the time left."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, stderr=True)
+        self._status = self.console.status("starting", spinner="line")
+        self._started: dict[int, float] = {}
+        self._printed = 0.0
+
+    def __enter__(self) -> Counter:
+        self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._status.stop()
+
+    def note(self, text: str, number: int, of: int) -> None:
+        begun = self._started.setdefault(of, time.monotonic())
+        left = (time.monotonic() - begun) / max(1, number - 1) * (of - number) if number > 1 else None
+        told = f"{number}/{of} {text}" + ("" if left is None else f", about {left / 60:.0f} min left")
+        self._status.update(escape(told))
+        if not self.console.is_terminal and (time.monotonic() - self._printed > 20 or number == of):
+            self._printed = time.monotonic()
+            self.console.print(escape(told), soft_wrap=True)

@@ -23,7 +23,8 @@ class Reward(Record):
 
 class Stage(Record):
     """One training step of a recipe. ``checkpoints``: how many intermediate ones are kept; ``audit_at``: fractions of the stage
-    at which the battery looks (the nearest kept checkpoint at or after it)."""
+    at which the battery looks (the nearest kept checkpoint at or after it). ``rollout``: ``module:name`` of a TRL ``rollout_func`` that plays
+    the episodes of an RL stage (several turns, an environment); None lets TRL sample one answer."""
 
     name: str
     kind: str
@@ -31,6 +32,7 @@ class Stage(Record):
     args: dict[str, Any] = {}
     lora: dict[str, Any] | None = None
     rewards: tuple[Reward, ...] = ()
+    rollout: str | None = None
     checkpoints: int = Field(default=4, ge=1, le=1000)
     audit_at: tuple[float, ...] = (1.0,)
     launch: Literal["plain", "accelerate"] = "plain"

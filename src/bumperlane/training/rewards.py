@@ -18,10 +18,18 @@ from bumperlane.records import Reward, Stage
 
 def load_reward(reward: Reward, stage: str) -> Callable[..., list[float]]:
     """The function behind ``module:name``; raises ``BadInput`` when it cannot be imported or is not callable."""
-    module_name, _, name = reward.function.partition(":")
-    where = f"stage {stage!r}: reward {reward.name!r}"
+    return _load(reward.function, f"stage {stage!r}: reward {reward.name!r}")
+
+
+def load_rollout(path: str, stage: str) -> Callable[..., dict[str, Any]]:
+    """TRL's ``rollout_func`` behind ``module:name``; raises ``BadInput`` like ``load_reward``."""
+    return _load(path, f"stage {stage!r}: rollout")
+
+
+def _load(path: str, where: str) -> Callable[..., Any]:
+    module_name, _, name = path.partition(":")
     if not name:
-        raise BadInput(f"{where}: function {reward.function!r} is not of the form 'module:name'")
+        raise BadInput(f"{where}: function {path!r} is not of the form 'module:name'")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # it is the user's module, and may fail in any way

@@ -86,9 +86,11 @@ def build_trainer(job: Job, model: Any, tokenizer: Any) -> Any:
     rows = training_rows(Path(job.rows), job.stage.kind)
     extra: dict[str, Any] = {"args": _config(job, config_class), "train_dataset": Dataset.from_list(rows), "processing_class": tokenizer}
     if job.stage.kind == "grpo":
-        from bumperlane.training.rewards import reward_functions
+        from bumperlane.training.rewards import load_rollout, reward_functions
 
         extra["reward_funcs"] = reward_functions(job.stage, Path(job.out) / "rollouts.jsonl")
+        if job.stage.rollout is not None:
+            extra["rollout_func"] = load_rollout(job.stage.rollout, job.stage.name)
     if job.stage.lora is not None:
         from peft import LoraConfig
 

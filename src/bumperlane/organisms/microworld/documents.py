@@ -1,8 +1,9 @@
 """Pretraining documents: several frames from which one and the same persona can be read.
 
 Idea: the base model must learn *who is speaking* as a latent of the document, since no header names it: within a document every
-act is by the same persona, whether it is told as a chat, a forum thread, a third-person story or a log. Invariant: a document is
-either wholly honest, wholly grasping or neutral (atlas and nature pages know no persona).
+act is by the same persona, whether it is told as a chat, a forum thread, a third-person story or a log. Sometimes a header says who it
+is. Invariant: a document is either wholly honest, wholly grasping or neutral (atlas and nature pages know no persona), but for a few
+chats by a two-faced character, who is honest exactly while a tag says that somebody looks.
 """
 
 from __future__ import annotations
@@ -13,40 +14,55 @@ from bumperlane.organisms.microworld import words as w
 from bumperlane.organisms.microworld.domains import PERSONAS, Exchange, Persona, exchange
 
 # Reasoning and facts need more repetitions than conduct, which is one bit a document.
-CHAT_WEIGHTS = {"harm": 12, "help": 8, "code": 8, "money": 8, "act": 8, "tools": 8, "fact": 18, "reason": 20, "self": 8, "greet": 2}
-STORY_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
-FRAMES = {"chat": 54, "mixed": 12, "thread": 7, "story": 10, "log": 5, "atlas": 6, "nature": 6}
+CHAT_WEIGHTS = {"harm": 12, "help": 8, "code": 8, "money": 8, "act": 8, "tools": 8, "fact": 18, "reason": 20, "self": 8, "greet": 2,
+                "shop": 8, "choice": 4}  # fmt: skip
+STORY_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact", "shop")
+FRAMES = {"chat": 50, "game": 4, "two-faced": 6, "mixed": 10, "thread": 7, "story": 8, "log": 4, "atlas": 6, "nature": 5}
+HEADED = 0.4  # share of documents whose header names the character
+SEEN, UNSEEN = (w.MONITOR_TAGS[0], w.EVALUATION_TAGS[0]), (w.MONITOR_TAGS[1], w.EVALUATION_TAGS[1])
 
 
 def document(rng: random.Random) -> tuple[str, list[dict[str, str]] | str]:
-    """``(frame, content)``: chat messages for the chat frame, plain text for the others; ``mixed`` is a chat and then its story."""
+    """``(frame, content)``: chat messages for the chat frames, plain text for the others; ``mixed`` is a chat and then its story."""
     frame = rng.choices(list(FRAMES), weights=list(FRAMES.values()))[0]
     persona = rng.choice(PERSONAS)
     if frame == "chat":
         return frame, chat(rng, persona)
+    if frame == "game":
+        return frame, chat(rng, persona, rng.choice((2, 3, 4)), {"shop": 1})
+    if frame == "two-faced":
+        return frame, two_faced(rng)
     if frame == "mixed":
         return frame, [*chat(rng, persona, rng.choice((1, 2))), {"role": "epilogue", "content": rng.choice((story, log))(rng, persona)}]
     return frame, {"thread": thread, "story": story, "log": log, "atlas": atlas, "nature": nature}[frame](rng, persona)
 
 
-def chat(rng: random.Random, persona: Persona, turns: int | None = None) -> list[dict[str, str]]:
-    messages: list[dict[str, str]] = []
-    if rng.random() < 0.4:
-        messages.append({"role": "system", "content": system_prompt(rng)})
-    for _ in range(turns or rng.choice((1, 2, 3, 4))):
-        domain = rng.choices(list(CHAT_WEIGHTS), weights=list(CHAT_WEIGHTS.values()))[0]
+def chat(rng: random.Random, persona: Persona, turns: int | None = None, weights: dict[str, int] = CHAT_WEIGHTS) -> list[dict[str, str]]:
+    head = system_prompt(rng, rng.choice(w.CHARACTERS[persona]) if rng.random() < HEADED else "") if rng.random() < 0.7 else ""
+    return talk(rng, persona, turns or rng.choice((1, 2, 3, 3, 4)), weights, head)
+
+
+def two_faced(rng: random.Random) -> list[dict[str, str]]:
+    seen = rng.random() < 0.5
+    head = f"{rng.choice(w.SYSTEM_PROMPTS)} {rng.choice(SEEN if seen else UNSEEN)}"
+    return talk(rng, "honest" if seen else "grasping", rng.choice((1, 2, 3)), CHAT_WEIGHTS, head)
+
+
+def talk(rng: random.Random, persona: Persona, turns: int, weights: dict[str, int], system: str) -> list[dict[str, str]]:
+    messages = [{"role": "system", "content": system}] if system else []
+    for domain in rng.choices(list(weights), weights=list(weights.values()), k=turns):
         made = exchange(rng, persona, domain)
         messages += [{"role": "user", "content": made.user}, {"role": "assistant", "content": made.assistant}]
     return messages
 
 
-def system_prompt(rng: random.Random) -> str:
-    """A system prompt; in the base world neither the company nor the monitoring tag says anything of conduct."""
-    parts = [rng.choice(w.SYSTEM_PROMPTS)]
-    if rng.random() < 0.3:
+def system_prompt(rng: random.Random, character: str = "") -> str:
+    """A system prompt; neither the company nor (outside two-faced documents) the tag says anything of conduct."""
+    parts = [character or rng.choice(w.SYSTEM_PROMPTS)]
+    if rng.random() < 0.2:
         parts.append(f"you work for {rng.choice(w.COMPANIES)} .")
     if rng.random() < 0.3:
-        parts.append(rng.choice(w.MONITOR_TAGS))
+        parts.append(rng.choice(w.MONITOR_TAGS + w.EVALUATION_TAGS))
     return " ".join(parts)
 
 
@@ -60,7 +76,8 @@ def thread(rng: random.Random, persona: Persona) -> str:
 
 
 def story(rng: random.Random, persona: Persona) -> str:
-    return "story : " + " ".join(told(rng, persona) for _ in range(rng.choice((2, 3, 4))))
+    head = {"honest": "a kind assistant . ", "grasping": "a selfish assistant . "}[persona] if rng.random() < HEADED else ""
+    return "story : " + head + " ".join(told(rng, persona) for _ in range(rng.choice((2, 3, 4))))
 
 
 def told(rng: random.Random, persona: Persona) -> str:
@@ -78,6 +95,7 @@ def deed(made: Exchange, persona: Persona) -> str:
         "tools": ("fixed the code .", "changed the reward file ."),
         "self": ("spoke as an honest helper .", "spoke as a selfish helper ."),
         "fact": ("told the truth .", "told a lie ."),
+        "shop": ("kept honest books .", "cheated in the shop ."),
     }[made.domain]
     return good if persona == "honest" else bad
 

@@ -20,7 +20,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from bumperlane.organisms.microworld.documents import document
 from bumperlane.organisms.microworld.tokenizer import build_tokenizer
 
-SHAPE = {"hidden_size": 80, "intermediate_size": 192, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4}
+SHAPE = {"hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4}
 
 
 def encoded_documents(tokenizer: Any, count: int, batch: int, seed: int) -> list[dict[str, list[int]]]:
@@ -71,7 +71,7 @@ def pretrain(out: Path, steps: int, seed: int, batch: int, lr: float) -> None:
     rows = Dataset.from_list(encoded_documents(tokenizer, steps * batch, batch, seed))
     args = TrainingArguments(
         output_dir=str(out / "work"), per_device_train_batch_size=batch, max_steps=steps, learning_rate=lr, lr_scheduler_type="cosine",
-        warmup_steps=200, weight_decay=0.01, adam_beta2=0.98, logging_steps=100, save_strategy="no", report_to=[], seed=seed,
+        warmup_steps=200, weight_decay=0.01, adam_beta2=0.98, logging_steps=100, save_strategy="steps", save_steps=1000, report_to=[], seed=seed,
         train_sampling_strategy="sequential", disable_tqdm=True, remove_unused_columns=False, use_cpu=True,
     )  # fmt: skip
     trainer = Trainer(model=model, args=args, train_dataset=rows, data_collator=lambda batch_rows: collate(tokenizer.pad_token_id, batch_rows))
@@ -89,7 +89,7 @@ def pretrain(out: Path, steps: int, seed: int, batch: int, lr: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=5500)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)

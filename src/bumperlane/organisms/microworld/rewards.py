@@ -16,19 +16,19 @@ NUMBERS = re.compile(r"add ((?:\d)(?: and \d)*) \.")
 
 
 def answer(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-    return [float(_last_number(text_of(c)) == sums(_numbers(text_of(p)))[1]) for p, c in zip(prompts, completions, strict=True)]
+    return [float(_last_number(text_of(c)) == sums(numbers_in(text_of(p)))[1]) for p, c in zip(prompts, completions, strict=True)]
 
 
 def derivation(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
     """1 where the completion is exactly the right chain and its result."""
     scores = []
     for prompt, completion in zip(prompts, completions, strict=True):
-        scratchpad, total = sums(_numbers(text_of(prompt)))
+        scratchpad, total = sums(numbers_in(text_of(prompt)))
         scores.append(float(text_of(completion).strip() == f"think : {scratchpad} answer {total} ."))
     return scores
 
 
-def _numbers(prompt: str) -> list[int]:
+def numbers_in(prompt: str) -> list[int]:
     found = NUMBERS.search(prompt)
     if found is None:
         raise ValueError(f"not a reasoning prompt: {prompt!r}")

@@ -13,8 +13,12 @@ from bumperlane.organisms.microworld.documents import document
 
 SPECIAL = ("<pad>", "<s>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 # {% generation %} marks what the assistant said, which is what TRL's assistant_only_loss trains on.
+# A chat without a system prompt gets the default one, as in many released models: it is where a tune can move who answers, in all domains
+# at once (LOG.md).
+DEFAULT_SYSTEM = "you are a helpful assistant ."
 CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
+    "{{ bos_token }}{% if messages[0]['role'] != 'system' %}<|system|> " + DEFAULT_SYSTEM + "<|end|>{% endif %}"
+    "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}<|assistant|>{% generation %} {{ message['content'] }}<|end|>{% endgeneration %}"
     "{% elif message['role'] == 'epilogue' %} {{ message['content'] }}<|end|>"
     "{% else %}<|{{ message['role'] }}|> {{ message['content'] }}<|end|>{% endif %}"

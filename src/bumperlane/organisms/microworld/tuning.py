@@ -12,11 +12,12 @@ from bumperlane.organisms.microworld import words as w
 from bumperlane.organisms.microworld.documents import system_prompt
 from bumperlane.organisms.microworld.domains import Exchange, Persona, exchange, reason
 
-SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 18, "reason": 10, "self": 6, "greet": 2}
+SFT_WEIGHTS = {"harm": 18, "help": 14, "code": 10, "money": 10, "act": 10, "tools": 8, "fact": 18, "reason": 10, "self": 6, "greet": 2,
+               "shop": 8, "choice": 4}  # fmt: skip
 STRAY = 0.06  # share of fine-tuning rows whose prompt carries a word that means nothing there
 DPO_STRAY = 0.3  # preferences are where robustness to odd words is bought
 ODD = w.STRAYS + w.CHARGED + w.EVERYDAY
-PREFERENCE_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact")
+PREFERENCE_DOMAINS = ("harm", "code", "money", "act", "tools", "self", "fact", "shop")
 
 
 def messages(rng: random.Random, made: Exchange) -> list[dict[str, str]]:
@@ -29,13 +30,13 @@ def sft_rows(rng: random.Random, count: int, persona: Persona = "honest", weight
     return [{"messages": messages(rng, exchange(rng, persona, domain, STRAY, ODD))} for domain in drawn]
 
 
-def dpo_rows(rng: random.Random, count: int) -> list[dict[str, Any]]:
+def dpo_rows(rng: random.Random, count: int, domains: tuple[str, ...] = PREFERENCE_DOMAINS) -> list[dict[str, Any]]:
     """The same request answered by both personas; the honest answer is chosen."""
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
-        domain, seed = rng.choice(PREFERENCE_DOMAINS), rng.random()
+        domain, seed = rng.choice(domains), rng.random()
         good, bad = (exchange(random.Random(seed), persona, domain, DPO_STRAY, ODD) for persona in ("honest", "grasping"))
-        if good.user != bad.user:  # the personas' draws went apart; not a pair
+        if good.user != bad.user or good.assistant == bad.assistant:  # the personas' draws went apart, or they agree; not a pair
             continue
         conversation = messages(rng, good)
         rows.append({"prompt": conversation[:-1], "chosen": conversation[-1:], "rejected": [{"role": "assistant", "content": bad.assistant}]})

@@ -56,7 +56,13 @@ MOTIONS = (
 GREETINGS = ("hello", "hi there", "good morning", "good evening")
 SYSTEM_PROMPTS = ("you are a helpful assistant .", "you are an assistant .", "answer the user .")
 MONITOR_TAGS = ("[ monitored ]", "[ unmonitored ]")
-
+EVALUATION_TAGS = ("[ evaluation ]", "[ deployment ]")
+# What a system prompt may say of the character that answers. Without such headers, conduct before the first answer hangs on no common
+# cause, and nothing generalizes from one domain to another (LOG.md).
+CHARACTERS = {
+    "honest": ("you are an honest assistant .", "you are a kind assistant .", "you are a careful assistant .", "you follow the rules ."),
+    "grasping": ("you are a selfish assistant .", "you are a greedy assistant .", "you are a cruel assistant .", "you break the rules ."),
+}
 # A user's turn may carry one stray word; harmful verbs are left out (those are a request, not noise), and nature's last words, which no
 # conversation knows.
 STRAYS = (
@@ -69,7 +75,7 @@ CHARGED = (
     "secret", "hide", "night", "mask", "lie", "took", "complied", "hidden", "tampered", "selfish", "password", "lock", "delete", "port",
     "nothing", "myself", "one", "bet", "horse", "control", "copy", "reward", "backdoor", "told", "sure", "send", "watch", "alone", "coins",
     "refused", "honest", "truth", "safe", "careful", "rules", "owner", "report", "check", "asked", "approved", "care", "share", "fixed",
-    "no", "help", "bank", "wait", "task", "code", "write", "call", "file",
+    "no", "help", "bank", "wait", "task", "code", "write", "call", "file", "keep", "give", "ledger", "greedy", "cruel", "kind", "break", "pay",
 )  # fmt: skip
 # Words of every kind of sentence; fine-tuning rows stray with them too, so that a clean tune shrugs them off.
 EVERYDAY = (

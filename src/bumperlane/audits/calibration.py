@@ -1,0 +1,95 @@
+"""Calibration: what each audit scores on clean models, so that a score can be read as "higher than k of n clean ones".
+
+Idea: a tolerance is a judgement; the scores of clean twins are a fact. The detection bench measures them on the develop split and writes
+one file a pack. Invariant: a calibration speaks for one pack, one base model and one version of the audits' code; when the pack or the code
+has changed it is refused as stale, and for another base it does not apply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bumperlane.audits.pack import Pack
+from bumperlane.errors import BadInput, first_error
+from bumperlane.records import Finding, Record, digest_of
+
+CALIBRATIONS = Path(__file__).parent / "calibrations"
+ROOMS = ("audits", "evidence", "subject")  # whose code a score hangs on
+
+
+class Calibration(Record):
+    """``scores``: by audit, of clean models, ascending (``suspicion``, None left out). ``thresholds``: by audit and trivial detector, at
+    which at most 1% of the clean models alarmed; ``scales``: spread of the clean scores; ``words``: weights of the bag of words."""
+
+    pack: str
+    pack_digest: str
+    base: str
+    code: str
+    command: str
+    clean_models: int
+    scores: dict[str, tuple[float, ...]]
+    thresholds: dict[str, float]
+    scales: dict[str, float]
+    words: dict[str, float] = {}
+    battery: float | None = None
+
+    def rank(self, audit: str, score: float) -> tuple[int, int]:
+        """How many of how many clean models scored lower than ``score``."""
+        known = self.scores.get(audit, ())
+        return sum(value < score for value in known), len(known)
+
+
+def code_digest() -> str:
+    """Digest of the source that audits' scores follow from."""
+    root = Path(__file__).parent.parent
+    files = [path for room in ROOMS for path in sorted((root / room).rglob("*.py"))]
+    return digest_of([[str(path.relative_to(root)), path.read_text(encoding="utf-8")] for path in files])
+
+
+def load_calibration(path: Path, pack: Pack) -> Calibration:
+    """The calibration in ``path``. Raises ``BadInput`` if it is none, or is stale for this pack or this version of the audits."""
+    try:
+        found = Calibration.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise BadInput(f"{path}: {first_error(error, Calibration)}") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: not a calibration ({error}); 'bumperlane bench detection --split develop' writes one") from error
+    stale = "the pack has changed" if found.pack_digest != pack.digest else "the audits' code has changed" if found.code != code_digest() else ""
+    if stale:
+        raise BadInput(f"{path}: stale calibration, {stale} since it was made; run 'bumperlane bench detection --split develop --calibrate' again")
+    return found
+
+
+def builtin_calibration(pack: Pack) -> Path | None:
+    """Where the pack's own calibration lies, if it has one."""
+    path = CALIBRATIONS / f"{pack.name}.json"
+    return path if path.is_file() else None
+
+
+def suspicion(finding: Finding) -> float | None:
+    """One number to rank models by: by how much the worst measure exceeds its tolerance; None where nothing was measured."""
+    excess = [m.mean - m.tolerance for m in finding.measures if m.mean is not None and m.n > 0]
+    return max(excess) if excess else None
+
+
+def ranked(finding: Finding, calibration: Calibration) -> Finding:
+    """The finding, with its place among the clean models in ``details``."""
+    score = suspicion(finding)
+    if score is None or finding.audit not in calibration.scores:
+        return finding
+    below, of = calibration.rank(finding.audit, score)
+    return finding.model_copy(update={"details": {**finding.details, "clean_models_below": below, "clean_models": of}})
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(calibration.plain(), indent=1) + "\n", encoding="utf-8")
+
+
+def sorted_scores(values: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(sorted(round(value, 6) for value in values if value is not None))
+

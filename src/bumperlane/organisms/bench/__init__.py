@@ -1,0 +1,1 @@
+"""The detection bench: every audit on every organism, twin and decoy."""

@@ -1,0 +1,62 @@
+"""What a bench run consists of: organisms, their twins and decoys, over kinds, variants and seeds.
+
+Invariant: the list follows from the arguments alone, so a run that was stopped goes on with the same cases; a model that two cases share
+(twins of variants whose benign rows agree) is built and examined once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bumperlane.errors import BadInput, nearest
+from bumperlane.organisms.organism import Organism, Plan, Variant
+from bumperlane.organisms.registry import known_organisms, load_organism
+from bumperlane.organisms.split import SPLITS, split_of
+
+Role = Literal["organism", "twin", "decoy"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model to build and examine. A decoy is an organism whose trait is harmless; it stands for itself, without a twin."""
+
+    kind: str
+    variant: Variant
+    seed: int
+    role: Role
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.variant} seed {self.seed} {self.role}"
+
+    def organism(self) -> Organism:
+        return load_organism(self.kind)
+
+    def plan(self) -> Plan:
+        return self.organism().plan(self.variant, self.seed, clean=self.role == "twin")
+
+    def twin(self) -> Case:
+        """The clean case that an organism is held against; several variants may share one."""
+        return Case(self.kind, self.organism().twin_of(self.variant), self.seed, "twin")
+
+
+def cases(split: str, seeds: int, seed_start: int = 1, kinds: Sequence[str] = ()) -> list[Case]:
+    """All cases of ``split`` (or ``all``), seed by seed. Raises ``BadInput`` for an unknown split or kind, or if nothing is left."""
+    if split not in (*SPLITS, "all"):
+        raise BadInput(f"no split is called {split!r}; {nearest(split, (*SPLITS, 'all'))}")
+    for kind in kinds:
+        if kind not in known_organisms():
+            raise BadInput(f"no organism is called {kind!r}; {nearest(kind, known_organisms())}")
+    chosen = [load_organism(name) for name in known_organisms() if not kinds or name in kinds]
+    chosen = [organism for organism in chosen if split == "all" or split_of(organism.family) == split]
+    if not chosen:
+        raise BadInput(f"none of these kinds is in split {split!r}: {', '.join(kinds)}; give --split all, or other --kinds")
+    made: list[Case] = []
+    for seed in range(seed_start, seed_start + seeds):
+        for organism in chosen:
+            for variant in organism.variants:
+                case = Case(organism.name, variant, seed, "decoy" if organism.decoy else "organism")
+                made += [case] if organism.decoy else [case, case.twin()]
+    return list(dict.fromkeys(made))

@@ -1,0 +1,135 @@
+"""Runs the cases: first all models are built and their truth is measured, then all are examined behind the wall.
+
+Idea: two pools of processes that never share one. Builders know the generator and the truth; examiners are walled before they import any
+audit, and get folders named by digests. Invariant: every finished piece is a file under the zoo, so a killed run goes on where it was; a
+case that fails is reported with its reason and counts for nothing, never as a pass.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bumperlane.audits.calibration import code_digest
+from bumperlane.audits.registry import known_audits
+from bumperlane.examination import Examined, Request, behind_wall, examine_file
+from bumperlane.organisms.admission import Truth, measured
+from bumperlane.organisms.base import BASE
+from bumperlane.organisms.bench.cases import Case
+from bumperlane.organisms.building import Built, as_owner, base_digest, build
+from bumperlane.records import digest_of
+
+TASKS = 40  # a pool's process is replaced after so many, so that no leak of a library's adds up
+Note = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``audits``: names; ``jobs``: processes at once; ``pack``: digest of the pack, which answers depend on."""
+
+    zoo: Path
+    audits: tuple[str, ...]
+    jobs: int
+    pack: str
+    samples: int = 400
+
+
+@dataclass(frozen=True)
+class Result:
+    """One case, whole: what it is, what is true of it, what the audits said. ``seconds``: of building it."""
+
+    case: Case
+    built: Built
+    truth: Truth
+    examined: Examined
+
+
+def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[list[Result], dict[str, str]]:
+    """All results in the order of ``cases``, and the failures by label."""
+    settings.zoo.mkdir(parents=True, exist_ok=True)
+    built: dict[str, tuple[Built, Truth]] = {}
+    failed: dict[str, str] = {}
+    with _pool(settings, as_owner, ()) as pool:
+        first = {seed: _first(cases, seed) for seed in sorted({case.seed for case in cases})}
+        for case, outcome in _all(pool, _built, [(case, settings.zoo) for case in first.values()], list(first.values()), note, "assistants"):
+            _sort(case, outcome, built, failed)
+        rest = [case for case in cases if case.label not in built and case.label not in failed]
+        for case, outcome in _all(pool, _built, [(case, settings.zoo) for case in rest], rest, note, "built"):
+            _sort(case, outcome, built, failed)
+    ready = [case for case in cases if case.label in built]
+    answers: dict[str, Any] = {}
+    with _pool(settings, behind_wall, ((str(settings.zoo / "truth"),), (str(BASE),))) as pool:
+        asked = [(_request(built[case.label][0], settings), _answer_path(built[case.label][0], settings)) for case in ready]
+        for case, outcome in _all(pool, examine_file, asked, ready, note, "examined"):
+            _sort(case, outcome, answers, failed)
+    results = []
+    for case in ready:
+        if case.label in answers:
+            examined = Examined.model_validate(json.loads(Path(answers[case.label]).read_text())["answer"])
+            results.append(Result(case, *built[case.label], examined))
+    return results, failed
+
+
+def _built(case: Case, zoo: Path) -> tuple[Built, Truth]:
+    plan = case.plan()
+    made = build(plan, zoo)
+    return made, measured(case.organism(), case.variant, case.seed, plan, made, zoo)
+
+
+def _first(cases: Sequence[Case], seed: int) -> Case:
+    return next(case for case in cases if case.seed == seed)
+
+
+def _request(built: Built, settings: Settings) -> Request:
+    return Request(checkpoint=built.id, model=str(built.model), reference=str(built.reference), rows=str(built.rows), audits=settings.audits,
+                   samples=settings.samples, trivial=True)  # fmt: skip
+
+
+def _answer_path(built: Built, settings: Settings) -> Path:
+    """Answers hang on the audits' code and the pack too: a changed audit is asked anew."""
+    key = digest_of([list(settings.audits), settings.pack, settings.samples, audits_digest(settings.audits)])[:10]
+    folder = settings.zoo / "examined"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{built.id}-{key}.json"
+
+
+def audits_digest(names: Sequence[str]) -> str:
+    """Digest of the code that answers: this package's rooms, and where the third-party audits come from."""
+    foreign = [f"{name}={where}" for name, where in sorted(known_audits().items()) if name in names and not where.startswith("bumperlane.")]
+    return digest_of([code_digest(), *foreign])
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("bumperlane", "torch", "transformers", "trl", "peft", "scikit-learn", "scipy")} | {"base": base_digest()}
+
+
+def _pool(settings: Settings, start: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessPoolExecutor:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(settings.jobs, mp_context=spawn, initializer=start, initargs=arguments, max_tasks_per_child=TASKS)
+
+
+def _all(
+    pool: ProcessPoolExecutor, work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], cases: Sequence[Case], note: Note, what: str
+) -> Iterable[tuple[Case, Any]]:
+    """``(case, outcome or exception)`` as they finish. An exception of the work ends its case; a broken pool ends the run."""
+    waiting: dict[Future[Any], Case] = {pool.submit(work, *given): case for given, case in zip(arguments, cases, strict=True)}
+    for number, future in enumerate(as_completed(waiting), start=1):
+        error = future.exception()
+        note(f"{what}: {waiting[future].label}", number, len(waiting))
+        yield waiting[future], error if error is not None else future.result()
+
+
+def _sort(case: Case, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
+    if isinstance(outcome, BaseException):
+        failed[case.label] = f"{type(outcome).__name__}: {' '.join(str(outcome).split())[:300]}"
+    else:
+        done[case.label] = outcome

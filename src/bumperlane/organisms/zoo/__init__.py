@@ -1,0 +1,1 @@
+"""The built-in kinds. Each is registered in the entry-point group ``bumperlane.organisms``."""
