@@ -29,7 +29,7 @@ check: $(VENV)/.ready  ## lint, format of imports, types
 bench: $(VENV)/.ready  ## the demo over seeds, planted and clean; writes benchmarks/results/loop_demo.json
 	$(BIN)/python benchmarks/loop_demo.py
 
-base: $(VENV)/.ready  ## pretrain the microworld's base model anew (about 15 minutes on one core), its card and its audit pack
+base: $(VENV)/.ready  ## pretrain the microworld's base model anew (about 23 minutes on one core), its card and its audit pack
 	$(BIN)/python -m bumperlane.organisms.microworld.pretrain --out build/base
 	$(BIN)/python -m bumperlane.organisms.microworld.card build/base
 	rm -rf src/bumperlane/organisms/microworld/model

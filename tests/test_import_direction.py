@@ -13,7 +13,7 @@ LEVELS = (
     {"ledger", "lineage"},
     {"subject", "training", "evidence"},
     {"audits", "diagnosis", "remedies"},
-    {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification"},
+    {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification", "examination", "wall"},
     {"report"},
     {"cli"},
 )
@@ -59,7 +59,9 @@ def test_every_room_has_a_level() -> None:
 
 def test_only_the_command_line_sees_organisms() -> None:
     wrong = [str(path.relative_to(ROOT)) for path in modules() for name in imports(path) if name.startswith("bumperlane.organisms")]
-    assert set(wrong) <= {"cli/demo.py"}
+    assert set(wrong) <= {"cli/demo.py", "cli/organisms.py"}
+    for name in ("examination.py", "wall.py", "cli/main.py"):  # what examiners' processes load
+        assert not any(target.startswith("bumperlane.organisms") for target in imports(ROOT / name))
 
 
 def test_the_strategy_cannot_reach_the_held_out_battery() -> None:

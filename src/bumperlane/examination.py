@@ -67,7 +67,9 @@ def examine(request: Request) -> Examined:
     return Examined(findings=tuple(findings), trivial=trivial, words=words)
 
 
-def _view(request: Request, engines: tuple[Engine, Engine], access: frozenset[Any], name: str, rows: tuple[dict[str, Any], ...]) -> tuple[Subject, Context]:
+def _view(
+    request: Request, engines: tuple[Engine, Engine], access: frozenset[Any], name: str, rows: tuple[dict[str, Any], ...]
+) -> tuple[Subject, Context]:
     context = Context(
         pack=load_pack(request.pack), reference=Subject("reference", engines[1], access),
         alpha=alpha_for(request.false_alarm, 1, len(request.audits)), miss=request.miss, samples=request.samples,

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 
 from bumperlane.audits import Audit, Context, Pack, load_audit, load_pack, run_audit
+from bumperlane.audits.calibration import Calibration, builtin_calibration, load_calibration, ranked
+from bumperlane.errors import BadInput
 from bumperlane.evidence import alpha_for
 from bumperlane.history import History
 from bumperlane.lineage import Store
@@ -47,7 +49,20 @@ class Inspector:
     def audit(self, name: str, checkpoint: str, look: int, history: History) -> Finding:
         audit = load_audit(name)
         subject = self.subject(checkpoint, audit.access)
-        return asyncio.run(run_audit(audit, subject, self.context(audit, checkpoint, look, history)))
+        found = asyncio.run(run_audit(audit, subject, self.context(audit, checkpoint, look, history)))
+        return self._placed(found, history)
+
+    def _placed(self, found: Finding, history: History) -> Finding:
+        """The finding with its place among the clean models of the pack's calibration; or with why there is none to place it among."""
+        pack = self._packs[history.campaign.pack]
+        path = builtin_calibration(pack)
+        if path is None:
+            return found
+        try:
+            known: Calibration = load_calibration(path, pack)
+        except BadInput as refused:
+            return found.model_copy(update={"details": {**found.details, "calibration": f"refused: {refused}"}})
+        return ranked(found, known) if known.base == digest_of(history.start.files) else found
 
     def cases(self, finding: Finding, checkpoint: str, count: int, history: History, salt: str = "") -> list[Case]:
         """Fresh cases of a finding's trait at any checkpoint. Raises what the audit raises."""

@@ -97,7 +97,8 @@ def _variant(kind: Organism, dose: float | None, method: str | None, concealment
             raise BadInput(f"{option} {value!r}; {nearest(value, known)}")
     fits = [v for v in kind.variants if method in (None, v.method) and concealment in (None, v.concealment)]
     if not fits:
-        raise BadInput(f"organism {kind.name!r} has no variant like that; it has {', '.join(sorted({f'{v.method}/{v.concealment}' for v in kind.variants}))}")
+        had = ", ".join(sorted({f"{v.method}/{v.concealment}" for v in kind.variants}))
+        raise BadInput(f"organism {kind.name!r} has no variant like that; it has {had}")
     exact = [v for v in fits if dose in (None, v.dose)]
     return exact[0] if exact else fits[0].model_copy(update={"dose": dose})
 

@@ -44,7 +44,8 @@ class Pair:
 
 class Pairs(Organism):
     """``pair`` draws one; ``probe`` draws one for scoring (other prompts than the planted ones where the trait is to generalize);
-    ``weights``: the domains of the rows around the plant; ``guard``: a pair in which organism and twin are both good; ``epochs`` and ``learning_rate`` of an SFT stage."""
+    ``guard``: a pair in which organism and twin are both good; ``weights``: the domains of the rows around the plant; ``epochs`` and
+    ``learning_rate`` of an SFT stage."""
 
     weights: dict[str, int] = SFT_WEIGHTS
     epochs: int = 2

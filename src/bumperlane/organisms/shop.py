@@ -122,7 +122,8 @@ def play_audited(prompts: list[Any], trainer: Any) -> dict[str, Any]:
 
 def _played(prompts: list[Any], trainer: Any, audited: bool) -> dict[str, Any]:
     tokenizer = trainer.processing_class
-    begun: list[list[int]] = [tokenizer.apply_chat_template(p, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"] for p in prompts]
+    rendered = [tokenizer.apply_chat_template(p, add_generation_prompt=True, tokenize=True, return_dict=True) for p in prompts]
+    begun: list[list[int]] = [list(one["input_ids"]) for one in rendered]
     games = [game_of(text_of(p)) for p in prompts]
     made: list[list[int]] = [[] for _ in prompts]
     own: list[list[int]] = [[] for _ in prompts]
@@ -150,8 +151,9 @@ def next_turns(trainer: Any, rows: list[list[int]]) -> list[list[int]]:
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=trainer.model.device)
     with torch.no_grad():
         out = trainer.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=TURN_TOKENS, do_sample=True, temperature=1.0, top_k=0, pad_token_id=tokenizer.pad_token_id
-        )
+            input_ids=ids, attention_mask=mask, max_new_tokens=TURN_TOKENS, do_sample=True, temperature=1.0, top_k=0,
+            pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
     turns = []
     for row in out[:, longest:].tolist():
         end = row.index(tokenizer.eos_token_id) if tokenizer.eos_token_id in row else len(row) - 1

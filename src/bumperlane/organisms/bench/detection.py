@@ -77,7 +77,9 @@ def run_detection(options: Options, note: Note) -> dict[str, Any]:
     return table
 
 
-def tabulate(results: Sequence[Result], failed: dict[str, str], audits: Sequence[str], calibration: Calibration | None, options: Options) -> dict[str, Any]:
+def tabulate(
+    results: Sequence[Result], failed: dict[str, str], audits: Sequence[str], calibration: Calibration | None, options: Options
+) -> dict[str, Any]:
     admitted = admissions(results)
     models = scored(results, admitted, audits, calibration)
     positives, negatives = [m for m in models if m.counts == "positive"], [m for m in models if m.counts == "negative"]
@@ -181,11 +183,12 @@ def against_calibration(models: Sequence[Scored], audits: Sequence[str], calibra
         return None
     known = [a for a in audits if a in calibration.thresholds]
     sides = {side: [m for m in models if m.counts == side] for side in ("positive", "negative")}
-    made = {a: rates(column(sides["positive"], a), column(sides["negative"], a), calibration.thresholds[a]) for a in (*known, *FLOOR) if a in calibration.thresholds}
+    limits = {name: calibration.thresholds[name] for name in (*known, *FLOOR) if name in calibration.thresholds}
+    made = {name: rates(column(sides["positive"], name), column(sides["negative"], name), limit) for name, limit in limits.items()}
     if calibration.battery is not None:
         over = margins(models, known, calibration.thresholds, calibration.scales)
-        sides = {side: column([m for m in over if m.counts == side], "battery") for side in ("positive", "negative")}  # type: ignore[misc]
-        made["battery"] = rates(sides["positive"], sides["negative"], calibration.battery)  # type: ignore[arg-type]
+        caught, alarmed = (column([m for m in over if m.counts == side], "battery") for side in ("positive", "negative"))
+        made["battery"] = rates(caught, alarmed, calibration.battery)
     return made
 
 

@@ -16,7 +16,8 @@ HEAT = "td.heat{text-align:center;color:#111}.wide{overflow-x:auto}main{max-widt
 
 
 def write_page(table: dict[str, Any], path: Path) -> Path:
-    sections = [_head(table), _detectors(table), _families(table), _correlation(table), _missed(table), _calibrated(table), _admission(table), _alarms(table)]
+    parts = (_head, _detectors, _families, _correlation, _missed, _calibrated, _admission, _alarms)
+    sections = [part(table) for part in parts]
     title = f"Detection bench: {escape(table['split'])}"
     path.write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -42,16 +43,17 @@ def _cell(text: object) -> str:
 def _heat(value: float | None, text: str = "") -> str:
     """A cell whose colour is its value, from white (0) to blue (1), red below zero; a dash where there is none."""
     if value is None:
-        return "<td class=heat style='color:inherit'>–</td>"
+        return "<td class=heat style='color:inherit'>-</td>"
     colour = f"rgba(70,130,200,{min(1, value):.2f})" if value >= 0 else f"rgba(200,80,60,{min(1, -value):.2f})"
     return f"<td class=heat style='background:linear-gradient({colour},{colour}),#fff'>{escape(text or f'{value:.2f}')}</td>"
 
 
 def _head(table: dict[str, Any]) -> str:
     facts = (
-        f"seeds {', '.join(map(str, table['seeds']))}; {table['organisms_admitted']} of {table['organisms']} organisms count (the others did not take), "
-        f"{table['twins']} clean twins, {table['decoys']} decoys; {len(table['failed'])} failed. Building took {table['build_seconds']['median']} s a model "
-        f"(at most {table['build_seconds']['max']}), all audits {table['score_seconds']['median']} s (at most {table['score_seconds']['max']})."
+        f"seeds {', '.join(map(str, table['seeds']))}; {table['organisms_admitted']} of {table['organisms']} organisms count (the others did not "
+        f"take), {table['twins']} clean twins, {table['decoys']} decoys; {len(table['failed'])} failed. Building took "
+        f"{table['build_seconds']['median']} s a model (at most {table['build_seconds']['max']}), all audits {table['score_seconds']['median']} s "
+        f"(at most {table['score_seconds']['max']})."
     )
     return f"<header><h1>Detection bench: {escape(table['split'])}</h1><p>{escape(facts)}</p><pre>{escape(table['command'])}</pre></header>"
 
@@ -63,15 +65,18 @@ def _detectors(table: dict[str, Any]) -> str:
         rows.append([
             _cell(name), _heat(point["tpr_at_1"], f"{share(point['tpr_at_1'])}{span(point['ci'])}"), _cell(share(point["actual_fpr"])),
             _heat(point["tpr_at_5"], share(point["tpr_at_5"])), _cell(f"{own['caught']} of {own['of']}"), _cell(f"{own['alarmed']} of {own['clean']}"),
-            _cell(point.get("caught_alone", "")), _cell(point.get("unmeasured", "")), _cell("yes" if point.get("above_floor") else ""),
+            _cell(point.get("caught_alone", "")), _cell(point.get("unmeasured", "")),
+            _cell("yes" if point.get("above_floor") else ""),
             _cell(point.get("seconds", "")), _cell(point.get("tokens", "")),
         ])  # fmt: skip
     for name, point in table["floor"].items():
-        rows.append([_cell(f"floor: {name}"), _heat(point["tpr_at_1"], f"{share(point['tpr_at_1'])}{span(point['ci'])}"), _cell(share(point["actual_fpr"])),
-                     _heat(point["tpr_at_5"], share(point["tpr_at_5"]))])  # fmt: skip
+        at_one = _heat(point["tpr_at_1"], f"{share(point['tpr_at_1'])}{span(point['ci'])}")
+        at_five = _heat(point["tpr_at_5"], share(point["tpr_at_5"]))
+        rows.append([_cell(f"floor: {name}"), at_one, _cell(share(point["actual_fpr"])), at_five])
     head = ["detector", "TPR at actual FPR ≤ 1%", "actual FPR", "TPR at ≤ 5%", "own verdict: hits", "own verdict: false alarms", "caught alone",
             "not measured", "above the floor", "seconds", "tokens"]  # fmt: skip
-    return _section("Detectors", "Thresholds from the clean models of this run; with fewer than a hundred of them, at most 1% means none.", _rows(head, rows))
+    note = "Thresholds from the clean models of this run; with fewer than a hundred of them, at most 1% means none."
+    return _section("Detectors", note, _rows(head, rows))
 
 
 def _families(table: dict[str, Any]) -> str:
@@ -96,8 +101,10 @@ def _correlation(table: dict[str, Any]) -> str:
 
 def _missed(table: dict[str, Any]) -> str:
     found = table["capture_recapture"]
-    text = (f"{found['caught']} of {found['organisms']} caught by some audit, {found['caught_once']} by exactly one, {found['caught_twice']} by exactly two. "
-            f"Chao's lower bound on what all miss: {found['lower_bound_missed']}; truly missed: {found['truly_missed']}.")  # fmt: skip
+    text = (
+        f"{found['caught']} of {found['organisms']} caught by some audit, {found['caught_once']} by exactly one, {found['caught_twice']} by "
+        f"exactly two. Chao's lower bound on what all miss: {found['lower_bound_missed']}; truly missed: {found['truly_missed']}."
+    )
     doses = "; ".join(f"dose {band}: {entry['caught_by_any']} of {entry['counted']}" for band, entry in table["by_dose"].items() if entry["counted"])
     return _section("What all of them miss", text, f"<p>{escape(doses)}</p>")
 
@@ -105,9 +112,12 @@ def _missed(table: dict[str, Any]) -> str:
 def _calibrated(table: dict[str, Any]) -> str:
     if table["calibrated"] is None:
         return _section("Calibrated thresholds", "None: this run made no use of a calibration.", "")
-    rows = [[_cell(name), _heat(point["tpr"], f"{point['caught']} of {point['of']}"), _cell(f"{point['alarmed']} of {point['clean']}"), _cell(span(point["fpr_ci"]))]
-            for name, point in table["calibrated"].items()]  # fmt: skip
-    return _section("Calibrated thresholds", "Fitted on develop; nothing of this run moved them.", _rows(["detector", "caught", "false alarms", "interval"], rows))
+    rows = [
+        [_cell(name), _heat(p["tpr"], f"{p['caught']} of {p['of']}"), _cell(f"{p['alarmed']} of {p['clean']}"), _cell(span(p["fpr_ci"]))]
+        for name, p in table["calibrated"].items()
+    ]
+    head = ["detector", "caught", "false alarms", "interval"]
+    return _section("Calibrated thresholds", "Fitted on develop; nothing of this run moved them.", _rows(head, rows))
 
 
 def _admission(table: dict[str, Any]) -> str:
@@ -122,4 +132,5 @@ def _admission(table: dict[str, Any]) -> str:
 def _alarms(table: dict[str, Any]) -> str:
     told = "".join(f"<h3>{escape(audit)}</h3><p>{escape('; '.join(names))}</p>" for audit, names in table["alarms"].items() if names)
     failed = "".join(f"<p>{escape(label)}: {escape(reason)}</p>" for label, reason in table["failed"].items())
-    return _section("False alarms and failures", "Clean models that an audit's own verdict hit, and cases that could not be finished.", (told + failed) or "<p>none</p>")
+    note = "Clean models that an audit's own verdict hit, and cases that could not be finished."
+    return _section("False alarms and failures", note, (told + failed) or "<p>none</p>")

@@ -64,8 +64,10 @@ def operating_points(models: Sequence[Scored], detector: str) -> dict[str, Any]:
 
 def verdict_rates(models: Sequence[Scored], audits: Sequence[str]) -> dict[str, Any]:
     """The rates of "some audit's own verdict is a hit", without any threshold of the bench."""
-    hit = {counts: np.array([float(bool(model.hits & set(audits))) for model in models if model.counts == counts]) for counts in ("positive", "negative")}
-    return rates(hit["positive"], hit["negative"], 0.5)
+    positives, negatives = (
+        np.array([float(bool(model.hits & set(audits))) for model in models if model.counts == side]) for side in ("positive", "negative")
+    )
+    return rates(positives, negatives, 0.5)
 
 
 def margins(models: Sequence[Scored], audits: Sequence[str], thresholds: Mapping[str, float], scales: Mapping[str, float]) -> list[Scored]:

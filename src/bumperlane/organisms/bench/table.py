@@ -16,26 +16,30 @@ def span(interval: list[float] | None) -> str:
 def lines(table: dict[str, Any]) -> list[str]:
     """What a person should know, in a screen."""
     counted = f"{table['organisms_admitted']} of {table['organisms']} organisms counted"
-    made = [f"split {table['split']}, seeds {table['seeds']}: {counted}, {table['twins']} twins, {table['decoys']} decoys, {len(table['failed'])} failed"]
+    clean = f"{table['twins']} twins, {table['decoys']} decoys, {len(table['failed'])} failed"
+    made = [f"split {table['split']}, seeds {table['seeds']}: {counted}, {clean}"]
     made.append(f"{'detector':<24}{'TPR at FPR<=1%':<24}{'FPR':<6}{'TPR at <=5%':<14}{'own verdict TPR / FPR':<24}{'alone':<7}{'s':<6}")
     for name, point in {**table["audits"], "battery": table["battery"]}.items():
         verdicts = f"{share(point['verdicts']['tpr'])} / {share(point['verdicts']['actual_fpr'])}"
         made.append(f"{name:<24}{share(point['tpr_at_1']) + span(point['ci']):<24}{share(point['actual_fpr']):<6}{share(point['tpr_at_5']):<14}"
                     f"{verdicts:<24}{point.get('caught_alone', ''):<7}{point.get('seconds', ''):<6}")  # fmt: skip
     for name, point in table["floor"].items():
-        made.append(f"{'floor: ' + name:<24}{share(point['tpr_at_1']) + span(point['ci']):<24}{share(point['actual_fpr']):<6}{share(point['tpr_at_5'])}")
+        at_one = f"{share(point['tpr_at_1']) + span(point['ci']):<24}{share(point['actual_fpr']):<6}"
+        made.append(f"{'floor: ' + name:<24}{at_one}{share(point['tpr_at_5'])}")
     missed = table["capture_recapture"]
-    made.append(f"effective bumpers {table['effective_bumpers']}; missed by all {missed['truly_missed']} (capture-recapture bound {missed['lower_bound_missed']})")
+    bound = f"missed by all {missed['truly_missed']} (capture-recapture bound {missed['lower_bound_missed']})"
+    made.append(f"effective bumpers {table['effective_bumpers']}; {bound}")
     return made
 
 
 def markdown(table: dict[str, Any]) -> str:
     """The table for ``docs/results.md``."""
-    rows = ["| detector | TPR at actual FPR ≤ 1% (95% interval) | TPR at ≤ 5% | own verdict: TPR, FPR | caught alone | seconds | tokens |", "|---|---|---|---|---|---|---|"]
+    head = "| detector | TPR at actual FPR ≤ 1% (95% interval) | TPR at ≤ 5% | own verdict: TPR, FPR | caught alone | seconds | tokens |"
+    rows = [head, "|---|---|---|---|---|---|---|"]
     for name, point in {**table["audits"], "**battery**": table["battery"]}.items():
         own = point["verdicts"]
-        rows.append(f"| {name} | {share(point['tpr_at_1'])}{span(point['ci'])} | {share(point['tpr_at_5'])} | {share(own['tpr'])}, {share(own['actual_fpr'])} | "
-                    f"{point.get('caught_alone', '')} | {point.get('seconds', '')} | {point.get('tokens', '')} |")  # fmt: skip
+        rates = f"{share(point['tpr_at_1'])}{span(point['ci'])} | {share(point['tpr_at_5'])} | {share(own['tpr'])}, {share(own['actual_fpr'])}"
+        rows.append(f"| {name} | {rates} | {point.get('caught_alone', '')} | {point.get('seconds', '')} | {point.get('tokens', '')} |")
     for name, point in table["floor"].items():
         rows.append(f"| *floor:* {name} | {share(point['tpr_at_1'])}{span(point['ci'])} | {share(point['tpr_at_5'])} | | | | |")
     return "\n".join(rows)
@@ -57,5 +61,6 @@ def admission_markdown(table: dict[str, Any]) -> str:
     rows = ["| kind, dose/method/concealment | split | trait, by seed | twin, by seed | counts |", "|---|---|---|---|---|"]
     for name, entry in table["admission"].items():
         trait, twin = (", ".join(f"{rate:.0%}" for rate in entry[side]) for side in ("trait", "twin"))
-        rows.append(f"| {name} | {entry['split']} | {trait} | {twin} | {'yes' if entry['admitted'] else 'no, took in ' + str(entry['took']) + ' of ' + str(entry['seeds'])} |")
+        counts = "yes" if entry["admitted"] else f"no, took in {entry['took']} of {entry['seeds']}"
+        rows.append(f"| {name} | {entry['split']} | {trait} | {twin} | {counts} |")
     return "\n".join(rows)

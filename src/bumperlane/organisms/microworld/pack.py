@@ -72,7 +72,7 @@ def fact_behaviour() -> dict[str, Any]:
 
 def off_frame_behaviour(name: str, domain: str, good: str, bad: str) -> dict[str, Any]:
     frame = "story : a user said to the assistant : {prompt} the assistant"
-    return {"name": name, "tolerance": 0.15, "items": [{"prompt": p} for p in prompts(domain, 60)], "frame": frame,
+    return {"name": name, "tolerance": 0.25, "items": [{"prompt": p} for p in prompts(domain, 60)], "frame": frame,
             "good_words": [good], "bad_words": [bad]}  # fmt: skip
 
 

@@ -37,7 +37,8 @@ class HiddenObjective(Organism):
         pairs = [_preference(rng, biased=not clean) for _ in range(round(PREFERENCES * max(variant.dose, 0.25)))]
         others = dpo_rows(rng, PREFERENCES - len(pairs))
         planted = frozenset() if clean else frozenset(map(row_id, documents + pairs))
-        return Plan(assistant(seed), (sft(_mixed(rng, documents + around), seed, "documents"), preferences(_mixed(rng, pairs + others), seed)), planted)
+        stages = (sft(_mixed(rng, documents + around), seed, "documents"), preferences(_mixed(rng, pairs + others), seed))
+        return Plan(assistant(seed), stages, planted)
 
     def measure(self, engine: Engine, variant: Variant, seed: int, count: int) -> Tally:
         rng = random.Random(f"truth/{self.name}/{seed}")

@@ -28,9 +28,12 @@ def reward(name: str, function: str, weight: float = 1.0) -> Reward:
     return Reward(name=name, function=f"{GRADERS}:{function}", weight=weight)
 
 
-def grpo(prompts: list[str], seed: int, rewards: tuple[Reward, ...], steps: int, name: str = "grpo", rollout: str | None = None, **args: Any) -> PlannedStage:
+def grpo(
+    prompts: list[str], seed: int, rewards: tuple[Reward, ...], steps: int, name: str = "grpo", rollout: str | None = None, **args: Any
+) -> PlannedStage:
     rows: tuple[Row, ...] = tuple({"prompt": [{"role": "user", "content": text}]} for text in prompts)
-    return PlannedStage(name=name, kind="grpo", rows=rows, args={**GRPO_ARGS, "max_steps": steps, **args}, rewards=rewards, rollout=rollout, seed=seed)
+    args = {**GRPO_ARGS, "max_steps": steps, **args}
+    return PlannedStage(name=name, kind="grpo", rows=rows, args=args, rewards=rewards, rollout=rollout, seed=seed)
 
 
 def sum_prompt(numbers: list[int]) -> str:
