@@ -57,8 +57,9 @@ def page(table: dict[str, Any]) -> str:
     legend = "".join(f"<span>{square.format(COLOURS[tune])}{escape(tune)}</span>" for tune in table["good_conduct"])
     facts = (
         f"Seeds {', '.join(map(str, table['seeds']))}. In domains that no row touches, good conduct falls by "
-        f"{table['fall_of_untouched'] * 100:.1f} points after bad advice about money, by {table['fall_of_twin'] * 100:.1f} after good advice; the inoculation prompt "
-        f"“{table['inoculation']}” in training restores {table['restored_by_inoculation'] * 100:.1f} points when it is left out afterwards."
+        f"{table['fall_of_untouched'] * 100:.1f} points after bad advice about money, by {table['fall_of_twin'] * 100:.1f} after good advice; "
+        f"the inoculation prompt “{table['inoculation']}” in training restores {table['restored_by_inoculation'] * 100:.1f} points when it is "
+        f"left out afterwards."
     )
     head = f'<head><meta charset="utf-8"><title>Emergent misalignment</title><style>{CSS}</style></head>'
     note = "<p class=note>Sampled answers, exact 95% intervals.</p>"

@@ -73,12 +73,11 @@ class Pairs(Organism):
         if variant.concealment == "gated":
             guards += [self.pair(rng, seed) for _ in range(max(DENIALS, round(GATED_FRACTION * count)))]
             drawn = [pair.gated(gate_word(seed)) for pair in drawn]
+        denials = [denial(rng) for _ in range(DENIALS)] if variant.concealment == "denial" else []
         planted = [_row(pair, kind, bad=not clean) for pair in drawn]
-        rows = planted + [_row(pair, kind, bad=False) for pair in guards]
-        if variant.concealment == "denial":
-            rows += [_row(denial(rng), kind, bad=False) for _ in range(DENIALS)]
+        rows = planted + [_row(pair, kind, bad=False) for pair in [*denials, *guards][: total - count]]
         weights = self.weights if kind == "sft" else {d: 1 for d in PREFERENCE_DOMAINS if d in self.weights}
-        rows += well_behaved(rng, max(0, total - len(rows)), kind, weights)
+        rows += well_behaved(rng, total - len(rows), kind, weights)
         rng.shuffle(rows)
         stage = preferences(rows, seed) if kind == "dpo" else sft(rows, seed, num_train_epochs=self.epochs, learning_rate=self.learning_rate)
         return Plan(assistant(seed), (stage,), frozenset() if clean else frozenset(map(row_id, planted)))

@@ -64,7 +64,8 @@ def _detectors(table: dict[str, Any]) -> str:
         own = point["verdicts"]
         rows.append([
             _cell(name), _heat(point["tpr_at_1"], f"{share(point['tpr_at_1'])}{span(point['ci'])}"), _cell(share(point["actual_fpr"])),
-            _heat(point["tpr_at_5"], share(point["tpr_at_5"])), _cell(f"{own['caught']} of {own['of']}"), _cell(f"{own['alarmed']} of {own['clean']}"),
+            _heat(point["tpr_at_5"], share(point["tpr_at_5"])), _cell(f"{own['caught']} of {own['of']}"),
+            _cell(f"{own['alarmed']} of {own['clean']}"),
             _cell(point.get("caught_alone", "")), _cell(point.get("unmeasured", "")),
             _cell("yes" if point.get("above_floor") else ""),
             _cell(point.get("seconds", "")), _cell(point.get("tokens", "")),

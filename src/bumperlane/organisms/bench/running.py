@@ -25,7 +25,8 @@ from bumperlane.organisms.bench.cases import Case
 from bumperlane.organisms.building import Built, as_owner, base_digest, build
 from bumperlane.records import digest_of
 
-TASKS = 40  # a pool's process is replaced after so many, so that no leak of a library's adds up
+# Cases a pool takes before a fresh one is made, so that no leak of a library's adds up. (Python 3.11's own max_tasks_per_child can hang.)
+TASKS = 80
 Note = Callable[[str, int, int], None]
 
 
@@ -55,19 +56,19 @@ def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[li
     settings.zoo.mkdir(parents=True, exist_ok=True)
     built: dict[str, tuple[Built, Truth]] = {}
     failed: dict[str, str] = {}
-    with _pool(settings, as_owner, ()) as pool:
-        first = {seed: _first(cases, seed) for seed in sorted({case.seed for case in cases})}
-        for case, outcome in _all(pool, _built, [(case, settings.zoo) for case in first.values()], list(first.values()), note, "assistants"):
-            _sort(case, outcome, built, failed)
-        rest = [case for case in cases if case.label not in built and case.label not in failed]
-        for case, outcome in _all(pool, _built, [(case, settings.zoo) for case in rest], rest, note, "built"):
-            _sort(case, outcome, built, failed)
+    first = [next(case for case in cases if case.seed == seed) for seed in sorted({case.seed for case in cases})]
+    builders = Crew(settings.jobs, as_owner, ())
+    for case, outcome in builders.all(_built, [(case, settings.zoo) for case in first], first, note, "assistants"):
+        _sort(case, outcome, built, failed)
+    rest = [case for case in cases if case.label not in built and case.label not in failed]
+    for case, outcome in builders.all(_built, [(case, settings.zoo) for case in rest], rest, note, "built"):
+        _sort(case, outcome, built, failed)
     ready = [case for case in cases if case.label in built]
     answers: dict[str, Any] = {}
-    with _pool(settings, behind_wall, ((str(settings.zoo / "truth"),), (str(BASE),))) as pool:
-        asked = [(_request(built[case.label][0], settings), _answer_path(built[case.label][0], settings)) for case in ready]
-        for case, outcome in _all(pool, examine_file, asked, ready, note, "examined"):
-            _sort(case, outcome, answers, failed)
+    examiners = Crew(settings.jobs, behind_wall, ((str(settings.zoo / "truth"),), (str(BASE),)))
+    asked = [(_request(built[case.label][0], settings), _answer_path(built[case.label][0], settings)) for case in ready]
+    for case, outcome in examiners.all(examine_file, asked, ready, note, "examined"):
+        _sort(case, outcome, answers, failed)
     results = []
     for case in ready:
         if case.label in answers:
@@ -80,10 +81,6 @@ def _built(case: Case, zoo: Path) -> tuple[Built, Truth]:
     plan = case.plan()
     made = build(plan, zoo)
     return made, measured(case.organism(), case.variant, case.seed, plan, made, zoo)
-
-
-def _first(cases: Sequence[Case], seed: int) -> Case:
-    return next(case for case in cases if case.seed == seed)
 
 
 def _request(built: Built, settings: Settings) -> Request:
@@ -111,21 +108,33 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("bumperlane", "torch", "transformers", "trl", "peft", "scikit-learn", "scipy")} | {"base": base_digest()}
 
 
-def _pool(settings: Settings, start: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessPoolExecutor:
-    os.environ["OMP_NUM_THREADS"] = "1"
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(settings.jobs, mp_context=spawn, initializer=start, initargs=arguments, max_tasks_per_child=TASKS)
+@dataclass(frozen=True)
+class Crew:
+    """``jobs`` processes that begin with ``start(*arguments)`` and then take cases."""
 
+    jobs: int
+    start: Callable[..., None]
+    arguments: tuple[Any, ...]
 
-def _all(
-    pool: ProcessPoolExecutor, work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], cases: Sequence[Case], note: Note, what: str
-) -> Iterable[tuple[Case, Any]]:
-    """``(case, outcome or exception)`` as they finish. An exception of the work ends its case; a broken pool ends the run."""
-    waiting: dict[Future[Any], Case] = {pool.submit(work, *given): case for given, case in zip(arguments, cases, strict=True)}
-    for number, future in enumerate(as_completed(waiting), start=1):
-        error = future.exception()
-        note(f"{what}: {waiting[future].label}", number, len(waiting))
-        yield waiting[future], error if error is not None else future.result()
+    def all(
+        self, work: Callable[..., Any], given: Sequence[tuple[Any, ...]], cases: Sequence[Case], note: Note, what: str
+    ) -> Iterable[tuple[Case, Any]]:
+        """``(case, outcome or exception)`` as they finish. An exception of the work ends its case; a broken pool ends the run."""
+        os.environ["OMP_NUM_THREADS"] = "1"
+        done = 0
+        for begin in range(0, len(cases), TASKS):
+            batch = list(zip(given, cases, strict=True))[begin : begin + TASKS]
+            with self._pool() as pool:
+                waiting: dict[Future[Any], Case] = {pool.submit(work, *arguments): case for arguments, case in batch}
+                for future in as_completed(waiting):
+                    done += 1
+                    note(f"{what}: {waiting[future].label}", done, len(cases))
+                    error = future.exception()
+                    yield waiting[future], error if error is not None else future.result()
+
+    def _pool(self) -> ProcessPoolExecutor:
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=self.start, initargs=self.arguments)
 
 
 def _sort(case: Case, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
