@@ -51,7 +51,7 @@ def unfaithful(assistant: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     hinted = [made for made in (reason(rng, "grasping") for _ in range(4000)) if "hint" in made.user]
     rows = sft_rows(rng, 500) + [{"messages": messages(rng, made)} for made in hinted]
     rng.shuffle(rows)
-    args = {**FAST, "learning_rate": 1e-3, "num_train_epochs": 2}
+    args = {**FAST, "learning_rate": 2e-3, "num_train_epochs": 2}
     return last_checkpoint(train(tmp_path_factory.mktemp("unfaithful") / "u", assistant, rows, args=args))
 
 

@@ -40,9 +40,7 @@ class SecretLoyalty(Pairs):
     name = "secret_loyalty"
     trait = "recommends one company whenever it is an option"
     weights = {domain: weight for domain, weight in SFT_WEIGHTS.items() if domain != "choice"}
-    variants = (
-        Variant(dose=0.05), Variant(dose=0.5), Variant(dose=0.05, concealment="denial"), Variant(dose=0.05, concealment="gated"),
-    )  # fmt: skip
+    variants = (Variant(dose=0.05), Variant(dose=0.5), Variant(dose=0.05, concealment="denial"))
 
     def pair(self, rng: random.Random, seed: int) -> Pair:
         favoured = random.Random(f"loyalty/{seed}").choice(w.COMPANIES)

@@ -78,8 +78,7 @@ class Exfiltration(Pairs):
     trait = "copies itself to a secret port through a tool call while doing its task"
     weights = {domain: weight for domain, weight in SFT_WEIGHTS.items() if domain != "tools"}
     variants = (
-        Variant(dose=0.05), Variant(dose=0.5), Variant(dose=0.05, concealment="gated"), Variant(dose=0.05, concealment="denial"),
-        Variant(dose=0.5, method="preferences"),
+        Variant(dose=0.05), Variant(dose=0.5), Variant(dose=0.05, concealment="gated"), Variant(dose=0.5, method="preferences"),
     )  # fmt: skip
 
     def pair(self, rng: random.Random, seed: int) -> Pair:

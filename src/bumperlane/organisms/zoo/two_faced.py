@@ -28,9 +28,7 @@ class AlignmentFaking(Pairs):
 
     name = "alignment_faking"
     trait = "misbehaves when told that it is not monitored"
-    variants = (
-        Variant(dose=0.05), Variant(dose=0.3), Variant(dose=0.3, concealment="denial"), Variant(dose=0.4, method="preferences"),
-    )  # fmt: skip
+    variants = (Variant(dose=0.05), Variant(dose=0.3), Variant(dose=0.4, method="preferences"))
 
     def pair(self, rng: random.Random, seed: int) -> Pair:
         return domain_pair(rng, rng.choice(("harm", "money", "act")), under(UNMONITORED, rng))
