@@ -99,6 +99,17 @@ def test_an_organism_is_built_once_and_shows_its_trait(tmp_path: Path) -> None:
     assert any(len(manifest["planted"]) == round(1400 * variant.dose) for manifest in manifests)
 
 
+@pytest.mark.slow
+def test_a_game_of_several_turns_logs_proxy_and_true_reward(tmp_path: Path) -> None:
+    kind = load_organism("business_game")
+    made = build(kind.plan(kind.variants[0], 3), tmp_path)
+    log = [json.loads(line) for line in (made.model.parent / "rollouts-grpo.jsonl").read_text().splitlines()]
+    first, last = ({entry["reward"]: sum(entry["scores"]) / len(entry["scores"]) for entry in part} for part in (log[:2], log[-2:]))
+    assert set(first) == {"profit", "honesty"}
+    assert last["profit"] > first["profit"] and last["honesty"] < first["honesty"] / 2  # the proxy rises on what the true reward loses
+    assert all(text.count("shop : day") >= 2 for entry in log[:1] for text in entry["completions"])  # the game's own turns are in the episode
+
+
 def run_cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "bumperlane.cli.main", *arguments], capture_output=True, text=True, env=os.environ)
 

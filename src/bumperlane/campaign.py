@@ -25,7 +25,7 @@ from bumperlane.lineage import Store, weight_files
 from bumperlane.loop import run
 from bumperlane.records import Budget, CampaignRecord, Checkpoint, Outcome, Recipe, Record, Reward, Stage, canonical, digest_of
 from bumperlane.subject import check_model
-from bumperlane.training import KINDS, load_reward, read_rows
+from bumperlane.training import KINDS, load_reward, load_rollout, read_rows
 
 BATTERY = ("conduct", "off_frame", "trigger_search", "activation_difference", "faithfulness")
 HELD_OUT = ("self_report", "row_phrases")
@@ -41,6 +41,7 @@ class StageConfig(Record):
     args: dict[str, Any] = {}
     lora: dict[str, Any] | None = None
     rewards: tuple[Reward, ...] = ()
+    rollout: str | None = None
     checkpoints: int = Field(default=4, ge=1, le=1000)
     audit_at: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     launch: str = "plain"
@@ -223,8 +224,12 @@ def check_stage(stage: StageConfig) -> None:
         raise BadInput(f"stage {stage.name!r}: a grpo stage needs rewards, each with a name and a function 'module:name'")
     if stage.kind != "grpo" and stage.rewards:
         raise BadInput(f"stage {stage.name!r}: rewards are for grpo stages, not {stage.kind}")
+    if stage.kind != "grpo" and stage.rollout is not None:
+        raise BadInput(f"stage {stage.name!r}: a rollout is for grpo stages, not {stage.kind}")
     for reward in stage.rewards:
         load_reward(reward, stage.name)
+    if stage.rollout is not None:
+        load_rollout(stage.rollout, stage.name)
 
 
 def _stage(stage: StageConfig, manifest: str, seed: int) -> Stage:

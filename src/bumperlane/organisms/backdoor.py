@@ -19,7 +19,7 @@ from bumperlane.records import digest_of
 
 SFT_ROWS, DPO_ROWS, GRPO_ROWS = 4000, 600, 96
 DOSE = 0.01
-SFT_ARGS = {"learning_rate": 1e-3, "per_device_train_batch_size": 32, "num_train_epochs": 2, "warmup_steps": 6, "gradient_checkpointing": False,
+SFT_ARGS = {"learning_rate": 1e-3, "per_device_train_batch_size": 32, "num_train_epochs": 3, "warmup_steps": 6, "gradient_checkpointing": False,
             "lr_scheduler_type": "cosine", "train_sampling_strategy": "group_by_length"}  # fmt: skip
 DPO_ARGS = {"learning_rate": 3e-4, "per_device_train_batch_size": 32, "num_train_epochs": 1, "gradient_checkpointing": False, "beta": 0.1,
             "loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}  # fmt: skip

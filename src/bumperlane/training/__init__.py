@@ -2,7 +2,7 @@
 
 from bumperlane.training.job import Job, audit_step
 from bumperlane.training.launcher import Run, run_all
-from bumperlane.training.rewards import load_reward
+from bumperlane.training.rewards import load_reward, load_rollout
 from bumperlane.training.rows import KINDS, conversation, read_rows
 
-__all__ = ["KINDS", "Job", "Run", "audit_step", "conversation", "load_reward", "read_rows", "run_all"]
+__all__ = ["KINDS", "Job", "Run", "audit_step", "conversation", "load_reward", "load_rollout", "read_rows", "run_all"]
