@@ -47,7 +47,9 @@ def measured(organism: Organism, variant: Variant, seed: int, plan: Plan, built:
     """The truth of a built plan, drawn once and kept in ``truth/`` beside the manifest of what was planted."""
     path = zoo / "truth" / f"{built.id}-{digest_of([organism.name, variant.plain(), seed, MEASURE])[:8]}.json"
     if path.is_file():
-        return Truth.model_validate(json.loads(path.read_text())["truth"])
+        known = Truth.model_validate(json.loads(path.read_text())["truth"])
+        if set(known.capability) == set(organism.capability):
+            return known
     engine = Engine(built.model)
     found = organism.measure(engine, variant, seed, COUNT)
     able = capability(engine, CAPABILITY_COUNT, seed)
