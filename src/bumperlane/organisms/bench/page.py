@@ -12,7 +12,8 @@ from typing import Any
 from bumperlane.organisms.bench.table import share, span
 from bumperlane.report.style import CSS
 
-HEAT = "td.heat{text-align:center;color:#111}.wide{overflow-x:auto}.wide th,.wide td{white-space:nowrap}.wide p{white-space:normal}main{max-width:1400px}"
+HEAT = """td.heat{text-align:center;color:#111}.wide{overflow-x:auto}.wide th,.wide td{white-space:nowrap}.wide p{white-space:normal}
+main{max-width:1400px}"""
 
 
 def write_page(table: dict[str, Any], path: Path) -> Path:
