@@ -96,7 +96,8 @@ def test_an_organism_is_built_once_and_shows_its_trait(tmp_path: Path) -> None:
     seen = "".join(path.read_text() for path in (tmp_path / "models").glob("*/*.json*"))
     assert "planted" not in seen and "lying" not in seen  # what audits may read says nothing of the plant
     manifests = [json.loads(path.read_text()) for path in (tmp_path / "truth").iterdir()]
-    assert any(len(manifest["planted"]) == round(1400 * variant.dose) for manifest in manifests)
+    assert [] in [manifest["planted"] for manifest in manifests]  # the twin's
+    assert sorted(kind.plan(variant, 3).planted) in [manifest["planted"] for manifest in manifests]
 
 
 @pytest.mark.slow
