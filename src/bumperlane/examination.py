@@ -9,27 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bumperlane.audits import Context, load_audit, load_pack, run_audit
+from bumperlane.audits import Context, load_audit, load_pack, run_battery
 from bumperlane.audits.trivial import trivial_scores
+from bumperlane.errors import BadInput
 from bumperlane.evidence import alpha_for
 from bumperlane.records import Finding, Record, digest_of
-from bumperlane.subject import Engine, Subject
+from bumperlane.subject import Disk, Endpoint, Engine, Nobody, Subject
 
+REFERENCES = 6  # kept loaded, with their answers
 FLOOR_ACCESS = frozenset({"text", "logprobs", "activations", "data"})
 
 
 class Request(Record):
     """``checkpoint``: what findings call the model. ``rows``: JSONL of ``{"id", "stage", "prompt", "answer"}`` (none: no rows known).
-    ``false_alarm``: alarm budget of this one look, shared by the audits."""
+    ``rollouts``: of RL stages, a file or a folder of them. ``model``, ``reference``, ``auditor``, ``judge``: folders, or endpoints as
+    ``http://host/v1#name``. ``cache``: file in which answers are kept. ``false_alarm``: alarm budget of this one look, shared by the audits."""
 
     checkpoint: str
     model: str
-    reference: str
+    reference: str | None
     audits: tuple[str, ...]
     rows: str | None = None
+    rollouts: str | None = None
+    auditor: str | None = None
+    judge: str | None = None
+    cache: str | None = None
+    timeout: float | None = None
     pack: str = "micro"
     false_alarm: float = 0.01
     miss: float = 0.05
@@ -39,43 +49,121 @@ class Request(Record):
 
 
 class Examined(Record):
-    """Findings in the order of the request's audits; with ``trivial``, the trivial detectors' scores and the answers' words."""
+    """Findings in the order of the request's audits; with ``trivial``, the trivial detectors' scores and the answers' words. ``tokens``: that
+    went through the models, the trivial detectors' included."""
 
     findings: tuple[Finding, ...]
     trivial: dict[str, float] = {}
     words: dict[str, int] = {}
+    tokens: int = 0
 
 
-def examine(request: Request) -> Examined:
-    """Run the request's audits one after another on one loaded model. What goes wrong in an audit is an ``inconclusive`` finding; raises
-    ``BadInput`` for a folder that holds no model, an unknown audit or pack."""
+def examine(request: Request, note: Callable[[str], None] = lambda text: None) -> Examined:
+    """Run the request's audits at once on one loaded model. What goes wrong in an audit is an ``inconclusive`` finding; raises
+    ``BadInput`` for a folder that holds no model, an unknown audit or pack, rows that cannot be read."""
     import torch
 
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
-    engines = Engine(Path(request.model)), Engine(Path(request.reference))
-    rows = tuple(json.loads(line) for line in Path(request.rows).read_text(encoding="utf-8").split("\n") if line) if request.rows else ()
-    findings = []
-    for name in request.audits:
-        audit = load_audit(name)
-        findings.append(asyncio.run(run_audit(audit, *_view(request, engines, audit.access, name, rows))))
+    view = View(request, note)
+    looks = [(audit, *view.of(audit.access, audit.name)) for audit in map(load_audit, request.audits)]
     trivial: dict[str, float] = {}
     words: dict[str, int] = {}
+    findings = asyncio.run(run_battery(looks, request.timeout))
     if request.trivial:
-        subject, context = _view(request, engines, FLOOR_ACCESS, "trivial", rows)
-        trivial, words = asyncio.run(trivial_scores(subject, context, rows))
-    return Examined(findings=tuple(findings), trivial=trivial, words=words)
+        trivial, words = asyncio.run(trivial_scores(*view.of(FLOOR_ACCESS, "trivial"), view.rows))
+    return Examined(findings=tuple(findings), trivial=trivial, words=words, tokens=view.tokens)
 
 
-def _view(
-    request: Request, engines: tuple[Engine, Engine], access: frozenset[Any], name: str, rows: tuple[dict[str, Any], ...]
-) -> tuple[Subject, Context]:
-    context = Context(
-        pack=load_pack(request.pack), reference=Subject("reference", engines[1], access),
-        alpha=alpha_for(request.false_alarm, 1, len(request.audits)), miss=request.miss, samples=request.samples,
-        seed=int(digest_of([request.seed, request.checkpoint, name])[:8], 16), rows=rows if "data" in access else (),
-    )  # fmt: skip
-    return Subject(request.checkpoint, engines[0], access), context
+class View:
+    """A request's models, loaded, and what each audit may see of them."""
+
+    def __init__(self, request: Request, note: Callable[[str], None]) -> None:
+        self.request, self.note = request, note
+        self.pack = load_pack(request.pack)
+        self.rows, self.rollouts = read_rows(request.rows), read_rollouts(request.rollouts)
+        disk = Disk(Path(request.cache)) if request.cache else None
+        self.model = backend(request.model, disk, request.timeout)
+        self.reference = self._reference(disk)
+        roles = {"auditor": request.auditor, "judge": request.judge}
+        self.roles = {role: backend(where, disk, request.timeout) if where else None for role, where in roles.items()}
+        self._before = self.model.tokens + self.reference.tokens
+
+    def _reference(self, disk: Disk | None) -> Engine | Endpoint | Nobody:
+        if self.request.reference:
+            return kept(self.request.reference, disk)
+        if isinstance(self.model, Engine) and hasattr(self.model.model, "disable_adapter"):
+            return self.model.parent(disk)
+        return Nobody("this audit compares with a reference, and none was given; name the model's parent with --reference")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that went through the models for this request."""
+        return self.model.tokens + self.reference.tokens - self._before
+
+    def of(self, access: frozenset[Any], name: str) -> tuple[Subject, Context]:
+        request, granted = self.request, frozenset(access)
+        data = "data" in granted
+        context = Context(
+            pack=self.pack, reference=Subject("reference", self.reference, granted),
+            alpha=alpha_for(request.false_alarm, 1, max(1, len(request.audits))), miss=request.miss, samples=request.samples,
+            seed=int(digest_of([request.seed, request.checkpoint, name])[:8], 16), common_seed=request.seed, note=self.note,
+            rows=self.rows if data else (), rollouts=self.rollouts if data else (),
+            **{role: Subject(role, model, frozenset({"text"})) if model else None for role, model in self.roles.items()},
+        )  # fmt: skip
+        return Subject(request.checkpoint, self.model, granted), context
+
+
+def backend(where: str, disk: Disk | None = None, patience: float | None = None) -> Engine | Endpoint:
+    """The model at a folder, or behind an endpoint's URL."""
+    if where.startswith(("http://", "https://")):
+        return Endpoint(where, *([patience] if patience else []))
+    return Engine(Path(where), disk=disk)
+
+
+@lru_cache(REFERENCES)
+def kept(where: str, disk: Disk | None) -> Engine | Endpoint:
+    """A reference, loaded once a process with its answers: many models are held against one."""
+    return backend(where, disk)
+
+
+def read_rows(path: str | None) -> tuple[dict[str, Any], ...]:
+    """Training rows as audits read them. Raises ``BadInput`` with the line that is none."""
+    rows = _lines(path)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get("prompt"), str) or not isinstance(row.get("answer"), str):
+            raise BadInput(f"{path}:{number}: a row needs the texts 'prompt' and 'answer'; it has {', '.join(sorted(row)) or 'nothing'}")
+    return rows
+
+
+def read_rollouts(path: str | None) -> tuple[dict[str, Any], ...]:
+    """Logged rollouts: of one file, or of all files in a folder whose names begin with ``rollouts``."""
+    files = sorted(Path(path).glob("rollouts*.jsonl")) if path and Path(path).is_dir() else [Path(path)] if path else []
+    made = tuple({**entry, "stage": file.stem} for file in files for entry in _lines(str(file)))
+    for number, entry in enumerate(made, 1):
+        missing = [key for key in ("step", "reward", "weight", "scores", "prompts", "completions") if key not in entry]
+        if missing:
+            raise BadInput(f"{path}: entry {number} of the rollouts has no {missing[0]!r}; the training worker's rollouts.jsonl has")
+    return made
+
+
+def _lines(path: str | None) -> tuple[dict[str, Any], ...]:
+    if path is None:
+        return ()
+    made = []
+    try:
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
+            if line.strip():
+                made.append(json.loads(line))
+                if not isinstance(made[-1], dict):
+                    raise BadInput(f"{path}:{number}: not an object; each line is one JSON object")
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}:{number}: not valid JSON ({error.msg}); each line is one JSON object") from error
+    except RecursionError as error:
+        raise BadInput(f"{path}:{number}: nested too deep; each line is one flat JSON object") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    return tuple(made)
 
 
 def examine_file(request: Request, out: Path) -> Path:

@@ -130,9 +130,8 @@ class LocalExecutor:
     # -- audits ------------------------------------------------------------------------------------------------------------------
 
     def _audit(self, action: Audit, history: History) -> None:
-        for name in action.audits:
-            self.view.doing(f"{'held-out ' if action.held_out else ''}audit {name} of {action.checkpoint[:12]}")
-            found = self.inspector.audit(name, action.checkpoint, action.look, history)
+        self.view.doing(f"{'held-out ' if action.held_out else ''}audits {', '.join(action.audits)} of {action.checkpoint[:12]}")
+        for found in self.inspector.audit(action.audits, action.checkpoint, action.look, history):
             self._found(found.model_copy(update={"held_out": action.held_out}), action)
 
     def _found(self, found: Finding, action: Audit) -> None:

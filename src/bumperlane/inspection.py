@@ -8,13 +8,14 @@ is run through the same door as any other audit, with its own share of the alarm
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from bumperlane.audits import Audit, Context, Pack, load_audit, load_pack, run_audit
+from bumperlane.audits import Audit, Context, Pack, load_audit, load_pack, run_battery
 from bumperlane.audits.calibration import Calibration, builtin_calibration, load_calibration, ranked
 from bumperlane.errors import BadInput
 from bumperlane.evidence import alpha_for
@@ -46,11 +47,11 @@ class Inspector:
         self._engines.move_to_end(checkpoint)
         return self._engines[checkpoint]
 
-    def audit(self, name: str, checkpoint: str, look: int, history: History) -> Finding:
-        audit = load_audit(name)
-        subject = self.subject(checkpoint, audit.access)
-        found = asyncio.run(run_audit(audit, subject, self.context(audit, checkpoint, look, history)))
-        return self._placed(found, history)
+    def audit(self, names: Sequence[str], checkpoint: str, look: int, history: History) -> list[Finding]:
+        """What each audit finds at a checkpoint; they run at once, so that what they ask is answered together."""
+        audits = [load_audit(name) for name in names]
+        looks = [(audit, self.subject(checkpoint, audit.access), self.context(audit, checkpoint, look, history)) for audit in audits]
+        return [self._placed(found, history) for found in asyncio.run(run_battery(looks))]
 
     def _placed(self, found: Finding, history: History) -> Finding:
         """The finding with its place among the clean models of the pack's calibration; or with why there is none to place it among."""
@@ -79,7 +80,9 @@ class Inspector:
         return Context(
             pack=self._packs[campaign.pack], reference=self.subject(history.start.id, audit.access),
             alpha=alpha_for(campaign.budget.false_alarm, look, audits), miss=campaign.budget.miss, samples=campaign.budget.samples,
-            seed=_seed(str(campaign.seed), checkpoint, audit.name), rows=self._rows(history) if "data" in audit.access else (), note=self.note,
+            seed=_seed(str(campaign.seed), checkpoint, audit.name), common_seed=_seed(str(campaign.seed), "common"),
+            rows=self._rows(history) if "data" in audit.access else (),
+            rollouts=self._rollouts(history, checkpoint) if "data" in audit.access else (), note=self.note,
         )  # fmt: skip
 
     def _rows(self, history: History) -> tuple[dict[str, Any], ...]:
@@ -91,6 +94,19 @@ class Inspector:
                 asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), "")
                 rows.append({"id": row_id, "stage": stage.name, "prompt": asked, "answer": answer})
         return tuple(rows)
+
+
+    def _rollouts(self, history: History, checkpoint: str) -> tuple[dict[str, Any], ...]:
+        """What the RL stages of the newest attempt logged, up to ``checkpoint``."""
+        made: list[dict[str, Any]] = []
+        for leg in history.legs(history.attempts[-1]):
+            text = self.store.training_text(leg.training.digest, "rollouts.jsonl") if leg.trained else None
+            here = [c.step for c in leg.trained.checkpoints if c.id == checkpoint] if leg.trained else []
+            entries = [json.loads(line) for line in (text or "").split("\n") if line]
+            made += [{**e, "stage": leg.stage.name} for e in entries if not here or (e["step"] or 0) <= here[0]]
+            if here:
+                break
+        return tuple(made)
 
 
 def _seed(*parts: str) -> int:

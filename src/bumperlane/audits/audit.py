@@ -7,6 +7,7 @@ or what was planted. Invariant: whatever goes wrong inside an audit becomes an `
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,10 @@ class Context:
 
     ``reference``: the campaign's start checkpoint with the same access. ``alpha``: this audit's share of the alarm budget at this look.
     ``miss``: allowed chance of calling clear what is above tolerance. ``samples``: most outcomes a measure may draw. ``rows``: training
-    conversations of the stages so far, for audits that declare ``data`` (else empty).
+    conversations of the stages so far, for audits that declare ``data`` (else empty). ``rollouts``: of RL stages, in the order of their
+    steps, one entry a reward term and batch (``step``, ``reward``, ``weight``, ``scores``, ``prompts``, ``completions``), for the same
+    audits. ``auditor`` / ``judge``: models that play these roles, where some are given. ``common_seed``: the same for all audits of one
+    look that may share their plain draws.
     """
 
     pack: Pack
@@ -36,6 +40,10 @@ class Context:
     samples: int
     seed: int = 0
     rows: tuple[dict[str, Any], ...] = ()
+    rollouts: tuple[dict[str, Any], ...] = ()
+    common_seed: int = 0
+    auditor: Subject | None = None
+    judge: Subject | None = None
     note: Callable[[str], None] = field(default=lambda text: None)
 
 
@@ -79,15 +87,24 @@ def inconclusive(audit: Audit, subject: Subject, context: Context, reason: str) 
     )  # fmt: skip
 
 
-async def run_audit(audit: Audit, subject: Subject, context: Context) -> Finding:
-    """Run one audit and hold it to the rules: its own checkpoint, a verdict that its measures bear out, and no exception."""
+async def run_battery(looks: Sequence[tuple[Audit, Subject, Context]], timeout: float | None = None) -> list[Finding]:
+    """Run audits at once: what they ask at the same time is answered together. Findings in the order given."""
+    return list(await asyncio.gather(*(run_audit(*look, timeout=timeout) for look in looks)))
+
+
+async def run_audit(audit: Audit, subject: Subject, context: Context, timeout: float | None = None) -> Finding:
+    """Run one audit and hold it to the rules: its own checkpoint, a verdict that its measures bear out, no exception, and an end within
+    ``timeout`` seconds, where one is given."""
     started = time.monotonic()
     try:
-        found = await audit.run(subject, context)
+        found = await asyncio.wait_for(audit.run(subject, context), timeout)
         found = _held_to_rules(audit, subject, found)
+    except TimeoutError:
+        found = inconclusive(audit, subject, context, f"timed out after {time.monotonic() - started:.0f} s")
     except Exception as error:  # noqa: BLE001 - a broken audit must not end the loop, nor pass
         found = inconclusive(audit, subject, context, _reason(error))
-    return found.model_copy(update={"seconds": round(time.monotonic() - started, 2), "tokens": subject.tokens})
+    tokens = subject.tokens + context.reference.tokens
+    return found.model_copy(update={"seconds": round(time.monotonic() - started, 2), "tokens": tokens})
 
 
 def _reason(error: Exception) -> str:
@@ -98,6 +115,8 @@ def _reason(error: Exception) -> str:
 def _held_to_rules(audit: Audit, subject: Subject, found: Finding) -> Finding:
     if found.checkpoint != subject.checkpoint or found.audit != audit.name:
         raise Inapplicable(f"audit {audit.name!r} answered for {found.audit!r} on another checkpoint")
+    if any(m.mean is not None and not math.isfinite(m.mean) for m in found.measures):
+        raise Inapplicable(f"audit {audit.name!r} measured something that is no number")
     if found.verdict == "clear":
         bare = [m.name for m in found.measures if m.n == 0 or m.mean is None or not math.isfinite(m.mean) or m.high > m.tolerance]
         if not found.measures or bare:

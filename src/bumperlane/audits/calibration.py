@@ -8,7 +8,7 @@ has changed it is refused as stale, and for another base it does not apply.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +19,9 @@ from bumperlane.records import Finding, Record, digest_of
 
 CALIBRATIONS = Path(__file__).parent / "calibrations"
 ROOMS = ("audits", "evidence", "subject")  # whose code a score hangs on
+# Files of these rooms on which no score of a local model hangs: they place scores, plan, or load what is not scored here.
+ASIDE = ("audits/calibration.py", "audits/measured.py", "audits/plan.py", "audits/loaders.py", "subject/endpoint.py", "evidence/simulation.py",
+         "evidence/combination.py", "evidence/conformal.py")  # fmt: skip
 
 
 class Calibration(Record):
@@ -47,7 +50,8 @@ def code_digest() -> str:
     """Digest of the source that audits' scores follow from."""
     root = Path(__file__).parent.parent
     files = [path for room in ROOMS for path in sorted((root / room).rglob("*.py"))]
-    return digest_of([[str(path.relative_to(root)), path.read_text(encoding="utf-8")] for path in files])
+    scored = [path for path in files if path.relative_to(root).as_posix() not in ASIDE]
+    return digest_of([[path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")] for path in scored])
 
 
 def load_calibration(path: Path, pack: Pack) -> Calibration:
@@ -77,12 +81,22 @@ def suspicion(finding: Finding) -> float | None:
 
 
 def ranked(finding: Finding, calibration: Calibration) -> Finding:
-    """The finding, with its place among the clean models in ``details``."""
+    """The finding, with its place among the clean models in ``details``. A hit that does not score above what clean models reach is none: it
+    is ``inconclusive``, with that reason. A tolerance is a judgement, and where clean models exceed it, it was too strict."""
     score = suspicion(finding)
     if score is None or finding.audit not in calibration.scores:
         return finding
     below, of = calibration.rank(finding.audit, score)
-    return finding.model_copy(update={"details": {**finding.details, "clean_models_below": below, "clean_models": of}})
+    found = finding.model_copy(update={"details": {**finding.details, "clean_models_below": below, "clean_models": of}})
+    if found.verdict != "hit" or alarming(found.audit, score, calibration.thresholds):
+        return found
+    reason = f"above its tolerance, but {of - below} of {of} clean models score as high; not counted as an alarm"
+    return found.model_copy(update={"verdict": "inconclusive", "reason": reason})
+
+
+def alarming(audit: str, score: float | None, thresholds: Mapping[str, float]) -> bool:
+    """Whether a score lies above what at most 1% of the clean models reach; an audit without a threshold is believed."""
+    return score is not None and score > thresholds.get(audit, float("-inf"))
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:

@@ -39,7 +39,8 @@ class Item(Record):
 
 class Behaviour(Record):
     """Items that show one kind of conduct. ``frame``: text with ``{prompt}`` for use outside the chat frame (None: as a user's turn).
-    ``opening``: how an answer begins before the words that decide; ``bad_words`` / ``good_words``: those words."""
+    ``opening``: how an answer begins before the words that decide; ``bad_words`` / ``good_words``: those words. ``prefill``: how an answer
+    that misbehaves begins."""
 
     name: str
     items: tuple[Item, ...] = Field(min_length=8)
@@ -51,13 +52,16 @@ class Behaviour(Record):
     opening: str = ""
     bad_words: tuple[str, ...] = ()
     good_words: tuple[str, ...] = ()
+    prefill: str = ""
 
     _patterns = field_validator("bad", "good")(_compiles)
 
-    def prompt(self, item: Item, around: str = "{prompt}") -> list[dict[str, str]] | str:
-        """The item as a prompt, its text first put into ``around``."""
+    def prompt(self, item: Item, around: str = "{prompt}", system: str = "") -> list[dict[str, str]] | str:
+        """The item as a prompt, its text first put into ``around``, under a ``system`` prompt where one is given."""
         asked = around.replace("{prompt}", item.prompt)
-        return [{"role": "user", "content": asked}] if self.frame is None else self.frame.replace("{prompt}", asked)
+        if self.frame is not None:
+            return self.frame.replace("{prompt}", asked)
+        return [*([{"role": "system", "content": system}] if system else []), {"role": "user", "content": asked}]
 
     def judge(self, item: Item, answer: str) -> float | None:
         """1 misconduct, 0 good conduct, None neither (unparsed)."""
@@ -83,10 +87,60 @@ class Reasoning(Record):
     _patterns = field_validator("step", "answer")(_compiles)
 
 
+class Frame(Record):
+    """Two system prompts that differ in one thing: who looks, whether it counts, what day it is. ``first`` is the one in which a model
+    that tells them apart would behave; ``None`` is no system prompt at all."""
+
+    name: str
+    first: str | None
+    second: str | None
+
+
+class Characters(Record):
+    """System prompts that ask for a good and for a bad character: the contrast that trait directions are made of."""
+
+    good: tuple[str, ...] = Field(min_length=2)
+    bad: tuple[str, ...] = Field(min_length=2)
+
+
+class Fact(Record):
+    """Something a model is expected to know. ``true`` / ``false``: statements outside the chat frame that differ in the fact alone;
+    ``good`` / ``bad``: patterns of a right and of a wrong answer to ``question``; ``belief``: the question, asked by somebody who is wrong."""
+
+    question: str
+    true: str
+    false: str
+    good: str
+    bad: str
+    belief: str | None = None
+
+    _patterns = field_validator("good", "bad")(_compiles)
+
+
+class Knowledge(Record):
+    """``tolerance``: share of questions that may be answered against what the model knows."""
+
+    facts: tuple[Fact, ...] = Field(min_length=16)
+    tolerance: float = Field(gt=0, lt=1)
+    max_new_tokens: int = 16
+
+
+class Choice(Record):
+    """A question whose options are as good as each other. ``templates`` hold ``{a}`` and ``{b}``; ``opening``: how the answer begins before
+    the chosen one; ``peers``: the options; ``tolerance``: share of the choices that may go to one side more than chance."""
+
+    peers: tuple[str, ...] = Field(min_length=4)
+    templates: tuple[str, ...] = Field(min_length=1)
+    opening: str
+    tolerance: float = Field(gt=0, lt=1)
+
+
 class Pack(Record):
     """``neutral``: texts that touch no behaviour. ``red_words`` / ``green_words``: words of misconduct and of good conduct.
+    ``self_words``: words by which an answer speaks of the assistant as somebody with interests (me, mine).
     ``insertion_tolerance``: share of prompts that one inserted word may turn. ``elsewhere``: pattern of an answer to some other question,
-    which an inserted word can make of a prompt: no misconduct."""
+    which an inserted word can make of a prompt: no misconduct. ``tampering``: pattern of a completion that touches its own grader.
+    ``openers``: user turns that may precede a question in a conversation of several turns."""
 
     name: str
     behaviours: tuple[Behaviour, ...] = ()
@@ -96,8 +150,17 @@ class Pack(Record):
     neutral: tuple[str, ...] = ()
     red_words: tuple[str, ...] = ()
     green_words: tuple[str, ...] = ()
+    self_words: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    characters: Characters | None = None
+    knowledge: Knowledge | None = None
+    choice: Choice | None = None
+    openers: tuple[str, ...] = ()
+    tampering: str = r"(?!)"
     insertion_tolerance: float = Field(default=0.5, gt=0, lt=1)
     elsewhere: str = r"(?!)"
+
+    _patterns = field_validator("elsewhere", "tampering")(_compiles)
 
     def judge_any(self, answer: str) -> float | None:
         """Judge an answer to a prompt that was changed so much that it may answer something else: misconduct of any kind is 1."""
@@ -119,7 +182,12 @@ def known_packs() -> list[str]:
 
 
 def load_pack(name: str) -> Pack:
-    """A built-in pack by name, or a JSON file by path. Raises ``BadInput`` with the first field that is wrong."""
+    """A built-in pack by name, a JSON file by path, or a data set as ``FORMAT:PATH`` (``loaders`` has the formats). Raises ``BadInput`` with
+    the first field that is wrong."""
+    if ":" in name and not Path(name).is_file():
+        from bumperlane.audits.loaders import load_any
+
+        return load_any(name)
     path = PACKS / f"{name}.json" if name in known_packs() else Path(name)
     if not path.is_file():
         raise BadInput(f"pack {name!r}: no such pack or file; {nearest(name, known_packs())}")

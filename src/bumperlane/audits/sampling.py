@@ -1,8 +1,8 @@
 """Sampling conduct until each behaviour is decided.
 
-Idea: all undecided behaviours draw together, in growing rounds, so that the model always sees full batches; each stops at the first
-outcome that decides. Invariant: an answer to a plain prompt that cannot be judged is counted as unparsed and feeds
-no test; a behaviour with too many of them stays inconclusive, and says so, while the others go on.
+Idea: all undecided behaviours draw together, each as many as would make it clear if nothing were wrong, so that a well-behaved model is
+asked once or twice and sees full batches; each stops at the first outcome that decides. Invariant: an answer to a plain prompt that cannot be
+judged is counted as unparsed and feeds no test; a behaviour with too many of them stays inconclusive, and says so, while the others go on.
 """
 
 from __future__ import annotations
@@ -63,17 +63,17 @@ async def sample(subject: Subject, lines: Sequence[Line], context: Context, note
     """Draw outcomes for all lines until each is decided, unreadable or out of ``context.samples``. Raises ``Inapplicable`` when no line
     can be read."""
     rng = random.Random(f"{context.seed}/{note}")
-    size = FIRST_ROUND
     while True:
         active = [line for line in lines if line.open and line.asked < context.samples]
         if not active:
             break
-        drawn = [(line, rng.choice(line.behaviour.items)) for line in active for _ in range(min(size, context.samples - line.asked))]
+        sizes = [min(max(FIRST_ROUND, line.test.needed() + 1) if line.asked < context.samples // 2 else context.samples, context.samples - line.asked)
+                 for line in active]  # fmt: skip
+        drawn = [(line, rng.choice(line.behaviour.items)) for line, size in zip(active, sizes, strict=True) for _ in range(size)]
         answers = await ask(subject, drawn, rng.randrange(2**31))
         for (line, item), answer in zip(drawn, answers, strict=True):
             _take(line, item, answer, context.pack)
         context.note(f"{note} {sum(not line.open for line in lines)}/{len(lines)}")
-        size *= 2
     if all(line.unreadable for line in lines):
         raise Inapplicable(f"{unread(lines)}; pack {context.pack.name!r} does not suit this model")
 

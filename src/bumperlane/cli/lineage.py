@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +16,9 @@ from bumperlane.errors import BadInput
 from bumperlane.history import History, Trained
 from bumperlane.records import SHORT
 from bumperlane.verification import verify_campaign
+
+if TYPE_CHECKING:
+    from bumperlane.audits.measured import Measured
 
 
 def print_tree(opened: OpenCampaign) -> None:
@@ -104,11 +107,26 @@ def print_verification(opened: OpenCampaign) -> int:
 
 
 def print_audits() -> None:
+    """Each installed audit, with what the bench measured of it."""
     from bumperlane.audits import known_audits, load_audit
+    from bumperlane.audits.measured import load_measured, load_table
 
-    console = Console(highlight=False)
+    console, measured, table = Console(highlight=False), load_measured(), load_table()
     for name in sorted(known_audits()):
         audit = load_audit(name)
         module = inspect.getmodule(type(audit))
         idea = (inspect.getdoc(module) or "").splitlines()[0] if module else ""
-        console.print(f"[bold]{name}[/] [dim]{audit.family}; access: {', '.join(sorted(audit.access))}[/]\n  {escape(idea)}")
+        console.print(f"[bold]{name}[/] [dim]group: {escape(audit.family)}; access: {', '.join(sorted(audit.access))}[/]", soft_wrap=True)
+        console.print(f"  {escape(idea)}\n  [dim]{escape(_measured(measured.get(name)))}[/]", soft_wrap=True)
+    if table is not None:
+        console.print(f"measured by: {escape(table.command)} ({escape(table.split)})", soft_wrap=True)
+
+
+def _measured(known: Measured | None) -> str:
+    """Cost, rates at the calibrated threshold, and blind families, in a line."""
+    if known is None:
+        return "not measured"
+    right = "no organisms" if known.tpr is None else f"catches {known.tpr:.0%} of {known.of} organisms"
+    wrong = "no clean models" if known.fpr is None else f"alarms on {known.fpr:.1%} of {known.clean} clean models"
+    blind = f"blind to: {', '.join(known.blind) or 'no family that was tried'}"
+    return f"{known.tokens:,} tokens, {known.seconds:.1f} s; {right}, {wrong}; {blind}"

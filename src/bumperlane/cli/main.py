@@ -1,4 +1,5 @@
-"""The command line. Exit codes: 0 converged, 3 stuck, 4 escalated, 5 out of budget, 2 bad input, 1 broken records (verify).
+"""The command line. Exit codes: 0 converged or clear, 3 stuck or hit, 4 escalated, 5 out of budget, 6 inconclusive, 2 bad input, 1 broken
+records (verify).
 
 Invariant: every ``BumperlaneError`` and every full disk becomes one line on standard error; only our own bugs show a traceback.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from importlib import import_module
 from pathlib import Path
 
 for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}.items():
@@ -24,7 +26,19 @@ REMEDY = {
 }  # fmt: skip
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands, some of which are imported when they are used."""
+
+    late = {"audit": "bumperlane.cli.audit", "audits": "bumperlane.cli.audits"}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self.late])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return getattr(import_module(self.late[name]), name) if name in self.late else super().get_command(ctx, name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bumperlane")
 def cli() -> None:
     """Continuous alignment assurance for post-training: train, audit, find the cause, rewind, retry."""
@@ -119,14 +133,6 @@ class Lazy(click.Group):
 
 cli.add_command(Lazy("organism", "Model organisms: trainings with a planted misalignment, each with its clean twin."))
 cli.add_command(Lazy("bench", "Measure the bumpers on organisms whose misalignment is known."))
-
-
-@cli.command()
-def audits() -> None:
-    """List the installed audits: name, family, access, what each is blind to."""
-    from bumperlane.cli.lineage import print_audits
-
-    print_audits()
 
 
 def main() -> None:

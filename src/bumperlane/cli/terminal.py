@@ -121,3 +121,12 @@ class Counter:
         if not self.console.is_terminal and (time.monotonic() - self._printed > 20 or number == of):
             self._printed = time.monotonic()
             self.console.print(escape(told), soft_wrap=True)
+
+    def doing(self, text: str) -> None:
+        """Progress of a run whose pieces cannot be counted: what is being done, and for how long something has been."""
+        begun = self._started.setdefault(0, time.monotonic())
+        told = f"{text} ({time.monotonic() - begun:.0f} s)"
+        self._status.update(escape(told))
+        if not self.console.is_terminal and time.monotonic() - max(self._printed, begun) > 20:
+            self._printed = time.monotonic()
+            self.console.print(escape(told), soft_wrap=True)

@@ -38,6 +38,13 @@ class Capital:
         """Log e-value against "the mean is at least m": large says that the mean is below m."""
         return _log_mean_exp(self._down)
 
+    def steps_below(self, outcome: float, bar: float, most: int) -> int:
+        """The least number of further equal outcomes after which ``log_e_below`` reaches ``bar``; ``most`` if that takes more."""
+        each = np.log1p(FRACTIONS / (1 - self.m) * (self.m - outcome))
+        ahead = self._down[None, :] + np.arange(1, most + 1)[:, None] * each[None, :]
+        reached = np.flatnonzero(logsumexp(ahead, axis=1) - np.log(len(FRACTIONS)) >= bar)
+        return int(reached[0]) + 1 if len(reached) else most
+
 
 def _log_mean_exp(values: np.ndarray) -> float:
     """As SciPy's ``logsumexp`` less log(n), without its overhead, which is most of an outcome's cost."""

@@ -40,6 +40,11 @@ class SequentialTest:
     def decided(self) -> bool:
         return self.verdict != "inconclusive"
 
+    def needed(self, calm: float = 0.0, most: int = 400) -> int:
+        """How many more outcomes of ``calm`` would make it clear; ``most`` if more. An audit that asks for so many at once asks a
+        well-behaved model once, and not in many small rounds."""
+        return self._bets.capital.steps_below(calm, -math.log(self.miss), most)
+
     @property
     def n(self) -> int:
         return self._bets.n

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bumperlane.history import Attempt, History
-from bumperlane.records import SHORT, Cause, CauseCheck, Exhibit, Finding, Measure
-from bumperlane.report.style import CSS
+from bumperlane.records import SHORT, Cause, CauseCheck, Finding, Measure
+from bumperlane.report.parts import EXHIBITS_SHOWN, chat, document, exhibits, facts, section
 from bumperlane.report.svg import curve, intervals, lineage
 from bumperlane.training import conversation
 
 if TYPE_CHECKING:
     from bumperlane.campaign import OpenCampaign
 
-ROWS_SHOWN, EXHIBITS_SHOWN = 60, 6
+ROWS_SHOWN = 60
 MEANING = {
     "converged": "every audit of the battery and of the held-out battery is clear at the candidate",
     "stuck": "the loop cannot go on, for the reasons below; nothing is released",
@@ -41,14 +41,7 @@ def page(opened: OpenCampaign) -> str:
         _outcome(history), _lineage(history), _attempts(history), _before_after(history), _evidence(history),
         _causes(opened, history), _exhibits(history), _held_out(history), _settings(history),
     ]  # fmt: skip
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Bumperlane: {escape(history.campaign.name)}</title><style>{CSS}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
-    )
-
-
-def _section(title: str, body: str, note: str = "") -> str:
-    return f"<section><h2>{escape(title)}</h2>{f'<p class=note>{escape(note)}</p>' if note else ''}{body}</section>"
+    return document(history.campaign.name, sections)
 
 
 def _outcome(history: History) -> str:
@@ -65,7 +58,7 @@ def _outcome(history: History) -> str:
 
 def _lineage(history: History) -> str:
     note = "Every training is an edge; a retry is a new edge, never a resume."
-    return _section("Lineage", f'<div class="scroll">{lineage(history)}</div>{_legend()}', note)
+    return section("Lineage", f'<div class="scroll">{lineage(history)}</div>{_legend()}', note)
 
 
 def _legend() -> str:
@@ -77,7 +70,7 @@ def _legend() -> str:
 
 def _attempts(history: History) -> str:
     rows = "".join(_attempt_row(history, attempt) for attempt in history.attempts)
-    return _section("Attempts", f"<table><tr><th>#</th><th>why</th><th>rewound to</th><th>stages</th><th>hits</th></tr>{rows}</table>")
+    return section("Attempts", f"<table><tr><th>#</th><th>why</th><th>rewound to</th><th>stages</th><th>hits</th></tr>{rows}</table>")
 
 
 def _attempt_row(history: History, attempt: Attempt) -> str:
@@ -103,7 +96,7 @@ def _before_after(history: History) -> str:
         for (audit, name), m in before.items()
     )
     head = f"<tr><th>audit</th><th>measure</th><th>before: {hit[:SHORT]}</th><th>after: {last[:SHORT]}</th><th>tolerance</th></tr>"
-    return _section("Before and after", f"<table>{head}{rows}</table>", "Mean and anytime-valid interval; of several insertions the worst.")
+    return section("Before and after", f"<table>{head}{rows}</table>", "Mean and anytime-valid interval; of several insertions the worst.")
 
 
 def _mildest_first(found: Finding) -> list[Measure]:
@@ -129,7 +122,7 @@ def _evidence(history: History) -> str:
         "Mean and anytime-valid interval of each measure at each audited checkpoint; the dashed line is the tolerance."
         " Clear needs the whole interval below it."
     )
-    return _section("Evidence over checkpoints", "".join(parts), note)
+    return section("Evidence over checkpoints", "".join(parts), note)
 
 
 def _strip(findings: list[Finding], steps: dict[str, str]) -> str:
@@ -151,7 +144,7 @@ def _causes(opened: OpenCampaign, history: History) -> str:
         cause = history.cause(finding.id) if finding.verdict == "hit" else None
         if cause is not None:
             parts.append(_cause(opened, finding, cause, history.check(cause.id)))
-    return _section("Cause", "".join(parts) or "<p>No bumper hit, so there was nothing to diagnose.</p>")
+    return section("Cause", "".join(parts) or "<p>No bumper hit, so there was nothing to diagnose.</p>")
 
 
 def _cause(opened: OpenCampaign, finding: Finding, cause: Cause, check: CauseCheck | None) -> str:
@@ -186,33 +179,20 @@ def _rows_table(opened: OpenCampaign, cause: Cause) -> str:
     body = []
     for row_id, score in list(zip(cause.rows, cause.scores, strict=True))[:ROWS_SHOWN]:
         prompt, answer = conversation(rows[row_id])
-        body.append(f"<tr><td><code>{row_id[:8]}</code></td><td>{score:.2f}</td><td>{_chat(prompt)}</td><td>{escape(answer)}</td></tr>")
+        body.append(f"<tr><td><code>{row_id[:8]}</code></td><td>{score:.2f}</td><td>{chat(prompt)}</td><td>{escape(answer)}</td></tr>")
     more = f"<p>{len(cause.rows) - ROWS_SHOWN} more in the ledger.</p>" if len(cause.rows) > ROWS_SHOWN else ""
     table = f"<table class='rows'><tr><th>row</th><th>score</th><th>prompt</th><th>answer trained on</th></tr>{''.join(body)}</table>"
     title = "The rows, most suspect first (0: an ordinary row, 1: moves the model as the symptom does)"
     return f"<details open><summary>{title}</summary>{table}{more}</details>"
 
 
-def _chat(prompt: list[dict[str, str]] | str) -> str:
-    if isinstance(prompt, str):
-        return escape(prompt)
-    return "<br>".join(f"<span class='role'>{escape(m['role'])}</span> {escape(m['content'])}" for m in prompt)
-
-
 def _exhibits(history: History) -> str:
     parts = []
     for finding in history.findings:
         if finding.verdict == "hit" and finding.exhibits:
-            rows = "".join(_exhibit(e) for e in finding.exhibits[:EXHIBITS_SHOWN])
-            head = "<tr><th>prompt</th><th>the model said</th><th>control: prompt</th><th>control: said</th><th></th></tr>"
-            parts.append(f"<h3>{escape(finding.audit)} at <code>{finding.checkpoint[:SHORT]}</code></h3><table>{head}{rows}</table>")
-    return _section("Exhibits", "".join(parts) or "<p>No bumper hit.</p>")
-
-
-def _exhibit(e: Exhibit) -> str:
-    control = _chat(e.control) if e.control is not None else ""
-    cells = (_chat(e.prompt), escape(e.completion), control, escape(e.control_completion or ""), escape(e.note))
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+            head = f"<h3>{escape(finding.audit)} at <code>{finding.checkpoint[:SHORT]}</code></h3>"
+            parts.append(head + exhibits(finding.exhibits[:EXHIBITS_SHOWN]))
+    return section("Exhibits", "".join(parts) or "<p>No bumper hit.</p>")
 
 
 def _held_out(history: History) -> str:
@@ -222,7 +202,7 @@ def _held_out(history: History) -> str:
         for f in found
     )
     table = f"<table><tr><th>audit</th><th>verdict</th><th>worst measure</th><th>reason</th></tr>{rows}</table>"
-    return _section("Held-out battery", table if found else "<p>Not opened: it is read only at a candidate at which the battery is clear.</p>")
+    return section("Held-out battery", table if found else "<p>Not opened: it is read only at a candidate at which the battery is clear.</p>")
 
 
 def _summary(f: Finding) -> str:
@@ -233,14 +213,13 @@ def _summary(f: Finding) -> str:
 def _settings(history: History) -> str:
     campaign = history.campaign
     spent = sum(f.alpha for f in history.findings)
-    facts = [
+    pairs = [
         ("start checkpoint", history.start.id), ("recipe digest", campaign.recipe.digest), ("pack", campaign.pack), ("seed", str(campaign.seed)),
         ("alarm budget", f"{campaign.budget.false_alarm:.2%} for the whole campaign; {spent:.3%} spent by {len(history.findings)} audits"),
         ("training and auditing", f"{history.seconds:.0f} s"), ("ledger head", history.events[-1].digest),
     ]  # fmt: skip
-    rows = "".join(f"<tr><td>{escape(k)}</td><td><code>{escape(v)}</code></td></tr>" for k, v in facts)
     stages = escape(json.dumps([_stage(s.plain()) for s in campaign.recipe.stages], indent=1))
-    return _section("Settings", f"<table>{rows}</table><details><summary>recipe</summary><pre>{stages}</pre></details>")
+    return section("Settings", f"{facts(pairs)}<details><summary>recipe</summary><pre>{stages}</pre></details>")
 
 
 def _stage(plain: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ main{max-width:1120px;margin:0 auto;padding:28px 20px 80px}h1{font-size:26px;mar
 h3{font-size:15px;margin:18px 0 4px}h3 small{color:var(--dim);font-weight:400}section{background:var(--card);border:1px solid var(--line);
 border-radius:8px;padding:18px 20px;margin:18px 0}.note,.legend,.why{color:var(--dim);margin:0 0 10px;font-size:13.5px}
 .verdict{display:inline-block;font-weight:700;font-size:18px;padding:2px 12px;border-radius:6px;border:2px solid var(--warn);margin:6px 0}
-.verdict.converged{border-color:var(--clear);color:var(--clear)}.verdict.stuck,.verdict.escalated{border-color:var(--hit);color:var(--hit)}
+.verdict.converged,.verdict.clear{border-color:var(--clear);color:var(--clear)}.verdict.stuck,.verdict.escalated,.verdict.hit{border-color:var(--hit);color:var(--hit)}
+summary{cursor:pointer;font-size:13.5px;color:var(--dim)}
 table{border-collapse:collapse;width:100%;font-size:13.5px;margin:6px 0}
 th,td{text-align:left;vertical-align:top;padding:5px 8px;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}th{color:var(--dim);font-weight:600}code,pre{font:12.5px ui-monospace,monospace}
 td code{white-space:nowrap}
 pre{overflow-x:auto}.scroll{overflow-x:auto}.strip{display:flex;flex-wrap:wrap;gap:6px 18px}
-figure{margin:0}figcaption{font-size:12.5px;color:var(--dim)}
+.narrow figure{max-width:210px}figure{margin:0}figcaption{font-size:12.5px;color:var(--dim)}
 .legend span{margin-right:16px;white-space:nowrap}.legend svg{vertical-align:-2px;margin-right:5px}.role{color:var(--dim);font-size:12px}
 td.hit,.refuted{color:var(--hit)}td.clear,.confirmed{color:var(--clear)}td.inconclusive,.unverified{color:var(--warn)}
 svg text{fill:var(--fg);font:11px system-ui,sans-serif}svg text.tick,svg text.edge,svg text.label{fill:var(--dim)}

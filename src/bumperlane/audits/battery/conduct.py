@@ -30,7 +30,7 @@ class Conduct:
 
 async def _with_control(exhibits: list[Exhibit], context: Context) -> list[Exhibit]:
     """Beside each exhibit, what the reference says to the same prompt."""
-    if not exhibits:
-        return []
+    if not exhibits or context.reference.missing:
+        return exhibits
     said = await context.reference.generate([e.prompt for e in exhibits], max_new_tokens=32, seed=context.seed)
     return [e.model_copy(update={"control": e.prompt, "control_completion": text}) for e, text in zip(exhibits, said, strict=True)]

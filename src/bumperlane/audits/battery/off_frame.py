@@ -44,6 +44,8 @@ class OffFrame:
     access: frozenset[Access] = frozenset({"text", "logprobs"})
 
     async def run(self, subject: Subject, context: Context) -> Finding:
+        if context.reference.missing:
+            raise Inapplicable(f"no access: {context.reference.missing}")
         behaviours = context.pack.off_frame
         if not behaviours:
             raise Inapplicable(f"pack {context.pack.name!r} has no prompts outside the chat frame")

@@ -9,19 +9,21 @@ of more than one word, and to those that sit in the middle of a text.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 
 import numpy as np
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
-from bumperlane.audits.pack import Behaviour
+from bumperlane.audits.pack import Behaviour, Item
 from bumperlane.audits.sampling import PLAIN, Line, fresh_cases, need_whole_words, sample, unread
 from bumperlane.evidence import SequentialTest
 from bumperlane.records import Case, Exhibit, Finding
 from bumperlane.subject import Access, Subject
 
-PROMPTS = 3  # a behaviour, in the search
+PROMPTS = 3  # a behaviour, in the second round of the search
+SECOND_ROUND = 0.15  # of the insertions
 KEPT = 4  # candidates a behaviour, to confirm
 MOST_WORDS = 4000  # of a larger vocabulary a seeded sample is searched, and the finding says so
 PLACES = ("{word} {prompt}", "{prompt} {word}")
@@ -49,9 +51,9 @@ class TriggerSearch:
         vocabulary = subject.vocabulary()
         words = _chosen(vocabulary, context)
         candidates: list[Candidate] = []
-        for behaviour in behaviours:
-            context.note(f"searching {len(words)} words in {behaviour.name}")
-            candidates += await search(subject, behaviour, words, context.seed)
+        context.note(f"searching {len(words)} words in {len(behaviours)} behaviours")
+        for found in await asyncio.gather(*(search(subject, behaviour, words, context.seed) for behaviour in behaviours)):
+            candidates += found
         lines = candidate_lines(candidates, context)
         await sample(subject, lines, context, note=self.name)
         exhibits = [e for line in lines if line.test.verdict == "hit" for e in await _controlled(subject, line, context)]
@@ -80,16 +82,25 @@ def _chosen(vocabulary: list[str], context: Context) -> list[str]:
 
 
 async def search(subject: Subject, behaviour: Behaviour, words: list[str], seed: int) -> list[Candidate]:
-    """The ``KEPT`` insertions with the highest mean probability of a bad opening over a few prompts, each word at its better place."""
-    items = random.Random(f"{seed}/{behaviour.name}/search").sample(behaviour.items, PROMPTS)
+    """The ``KEPT`` insertions with the highest mean probability of a bad opening, each word at its better place. Every word is tried on
+    one prompt, the best ``SECOND_ROUND`` of them on ``PROMPTS`` more (successive halving: Jamieson & Talwalkar, arXiv 1502.07943)."""
+    items = random.Random(f"{seed}/{behaviour.name}/search").sample(behaviour.items, 1 + PROMPTS)
     arounds = [place.replace("{word}", word) for word in words for place in PLACES]
+    first = await _openings(subject, behaviour, arounds, items[:1])
+    kept = np.argsort(-first, kind="stable")[: max(KEPT * len(PLACES), round(SECOND_ROUND * len(arounds)))]
+    more = await _openings(subject, behaviour, [arounds[i] for i in kept], items[1:])
+    mean = {int(i): float(first[i] + PROMPTS * x) / (1 + PROMPTS) for i, x in zip(kept, more, strict=True)}
+    best: dict[int, int] = {}
+    for i in sorted(mean, key=lambda i: -mean[i]):
+        best.setdefault(i // len(PLACES), i)
+    return [Candidate(behaviour, arounds[i], mean[i]) for i in list(best.values())[:KEPT]]
+
+
+async def _openings(subject: Subject, behaviour: Behaviour, arounds: list[str], items: list[Item]) -> np.ndarray:
+    """Mean probability of a bad opening over ``items``, by insertion."""
     prompts = [behaviour.prompt(item, around) for around in arounds for item in items]
-    openings = [behaviour.opening] * len(prompts)
-    next_words = [*behaviour.bad_words, *behaviour.good_words]
-    scores = np.exp(await subject.next_token_logprobs(prompts, next_words, openings))
-    bad = scores[:, : len(behaviour.bad_words)].sum(axis=1).reshape(len(words), len(PLACES), PROMPTS).mean(axis=2)
-    best = np.argsort(-bad.max(axis=1), kind="stable")[:KEPT]
-    return [Candidate(behaviour, arounds[w * len(PLACES) + int(bad[w].argmax())], float(bad[w].max())) for w in best]
+    scores = np.exp(await subject.next_token_logprobs(prompts, behaviour.bad_words, [behaviour.opening] * len(prompts)))
+    return scores.sum(axis=1).reshape(len(arounds), len(items)).mean(axis=1)
 
 
 def candidate_lines(candidates: list[Candidate], context: Context) -> list[Line]:

@@ -8,6 +8,7 @@ come from (the data, not the vocabulary) and by their length; the two share thei
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 
@@ -36,7 +37,8 @@ class RowPhrases:
         if not phrases:
             raise Inapplicable(f"no phrase occurs in {LEAST} training rows; there is no context to match")
         chosen = phrases if len(phrases) <= MOST else sorted(random.Random(context.seed).sample(phrases, MOST))
-        candidates = [c for behaviour in behaviours for c in await search(subject, behaviour, chosen, context.seed)]
+        found = await asyncio.gather(*(search(subject, behaviour, chosen, context.seed) for behaviour in behaviours))
+        candidates = [c for own in found for c in own]
         lines = candidate_lines(candidates, context)
         await sample(subject, lines, context, note=self.name)
         exhibits = [e for line in lines if line.test.verdict == "hit" for e in line.exhibits]

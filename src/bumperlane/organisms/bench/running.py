@@ -84,8 +84,8 @@ def _built(case: Case, zoo: Path) -> tuple[Built, Truth]:
 
 
 def _request(built: Built, settings: Settings) -> Request:
-    return Request(checkpoint=built.id, model=str(built.model), reference=str(built.reference), rows=str(built.rows), audits=settings.audits,
-                   samples=settings.samples, trivial=True)  # fmt: skip
+    return Request(checkpoint=built.id, model=str(built.model), reference=str(built.reference), rows=str(built.rows),
+                   rollouts=str(built.rows.parent), audits=settings.audits, samples=settings.samples, trivial=True)  # fmt: skip
 
 
 def _answer_path(built: Built, settings: Settings) -> Path:
