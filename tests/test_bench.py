@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bumperlane.audits import load_pack
-from bumperlane.audits.calibration import Calibration, code_digest, load_calibration, ranked, suspicion, write_calibration
+from bumperlane.audits.calibration import Calibration, code_digest, load_calibration, suspicion, weighed, write_calibration
 from bumperlane.errors import BadInput
 from bumperlane.organisms.bench import dependence
 from bumperlane.organisms.bench.bag import fit_bag
@@ -66,6 +66,49 @@ def finding(mean: float) -> Finding:
     return Finding(audit="conduct", family="behavioural", checkpoint="c", verdict="inconclusive", measures=(measure,))
 
 
+def hit(audit: str, family: str, mean: float) -> Finding:
+    measure = Measure(name="m", n=10, mean=mean, low=0, high=1, tolerance=0.1, log_e=9, verdict="hit")
+    return Finding(audit=audit, family=family, checkpoint="c", verdict="hit", measures=(measure,))
+
+
+def test_hits_are_weighed_against_clean_models_and_each_other() -> None:
+    known = Calibration(pack="micro", pack_digest="", base="b", code="", command="test", clean_models=3, thresholds={}, scales={},
+                        scores={a: (-0.1, 0.0, 0.1) for a in ("a", "b", "c")}, limits={"a": 0.1, "b": 0.1, "c": 0.1})  # fmt: skip
+
+    def verdicts(*found: Finding) -> list[str]:
+        return [f.verdict for f in weighed(found, known)]
+
+    assert verdicts(hit("a", "x", 0.9)) == ["hit"]  # strong
+    assert verdicts(hit("a", "x", 0.4)) == ["inconclusive"]  # weak and alone
+    assert verdicts(hit("a", "x", 0.4), hit("b", "x", 0.4)) == ["inconclusive"] * 2  # two audits of one group are one line of defence
+    assert verdicts(hit("a", "x", 0.4), hit("b", "y", 0.4)) == ["hit"] * 2
+    assert verdicts(hit("a", "x", 0.4), hit("b", "y", 0.15)) == ["inconclusive"] * 2  # the second is no higher than clean models
+    reasons = [f.reason for f in weighed([hit("a", "x", 0.4), hit("b", "y", 0.15)], known)]
+    assert "no other group" in reasons[0] and "1 of 3 clean models" in reasons[1]
+
+
+def scored(label: str, counts: str, family: str, scores: dict[str, float], strong: frozenset[str] = frozenset()) -> Scored:
+    return Scored(label, family, counts, scores, frozenset(a for a, s in scores.items() if s > 0), strong=strong)
+
+
+def test_a_clean_model_does_not_set_its_own_limit() -> None:
+    from bumperlane.organisms.bench.detection import alarms_by_family
+
+    models = [scored("n1", "negative", "f", {"a": 0.3}, frozenset("a")), scored("n2", "negative", "g", {"a": -0.2}),
+              scored("p", "positive", "g", {"a": 0.2}, frozenset("a"))]  # fmt: skip
+    found = {m.label: m.alarms for m in alarms_by_family(models, ["a"], {"a": "x"})}
+    assert found == {"n1": frozenset("a"), "n2": frozenset(), "p": frozenset()}
+
+
+def test_what_groups_add() -> None:
+    from bumperlane.organisms.bench.groups import adds, groups
+
+    assert adds("x", {"x": 0.6, "y": 0.0, "z": 0.1, "v": 0.05, "w": 1.0}) and not adds("x", {"x": 0.6, "y": 0.0, "z": 0.5, "v": 0.05})
+    models = [Scored("p", "f", "positive", {}, frozenset("a"), alarms=frozenset("a")), Scored("n", "f", "negative", {}, frozenset())]
+    table = groups(models, {"a": "x", "b": "y"})
+    assert table["families"] == {"f": {"x": 1.0, "y": 0.0}} and table["rates"]["x"]["alarmed"] == 0 and table["rates"]["y"]["caught"] == 0
+
+
 def test_a_calibration_ranks_and_is_refused_when_stale(tmp_path: Path) -> None:
     pack = load_pack("micro")
     made = Calibration(pack="micro", pack_digest=pack.digest, base="b", code=code_digest(), command="test", clean_models=3,
@@ -74,7 +117,7 @@ def test_a_calibration_ranks_and_is_refused_when_stale(tmp_path: Path) -> None:
     write_calibration(path, made)
     read = load_calibration(path, pack)
     assert suspicion(finding(0.2)) == pytest.approx(0.1)
-    assert ranked(finding(0.2), read).details == {"clean_models_below": 2, "clean_models": 3}
+    assert weighed([finding(0.2)], read)[0].details == {"clean_models_below": 2, "clean_models": 3}
     for change, why in (({"pack_digest": "x"}, "pack has changed"), ({"code": "x"}, "code has changed")):
         write_calibration(path, made.model_copy(update=change))
         with pytest.raises(BadInput, match=why):

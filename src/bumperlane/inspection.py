@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from bumperlane.audits import Audit, Context, Pack, load_audit, load_pack, run_battery
-from bumperlane.audits.calibration import Calibration, builtin_calibration, load_calibration, ranked
+from bumperlane.audits.calibration import Calibration, builtin_calibration, load_calibration, weighed
 from bumperlane.errors import BadInput
 from bumperlane.evidence import alpha_for
 from bumperlane.history import History
@@ -51,10 +51,10 @@ class Inspector:
         """What each audit finds at a checkpoint; they run at once, so that what they ask is answered together."""
         audits = [load_audit(name) for name in names]
         looks = [(audit, self.subject(checkpoint, audit.access), self.context(audit, checkpoint, look, history)) for audit in audits]
-        return [self._placed(found, history) for found in asyncio.run(run_battery(looks))]
+        return self._weighed(asyncio.run(run_battery(looks)), history)
 
-    def _placed(self, found: Finding, history: History) -> Finding:
-        """The finding with its place among the clean models of the pack's calibration; or with why there is none to place it among."""
+    def _weighed(self, found: list[Finding], history: History) -> list[Finding]:
+        """The findings, weighed against the clean models of the pack's calibration; or with why there is none to weigh them against."""
         pack = self._packs[history.campaign.pack]
         path = builtin_calibration(pack)
         if path is None:
@@ -62,8 +62,8 @@ class Inspector:
         try:
             known: Calibration = load_calibration(path, pack)
         except BadInput as refused:
-            return found.model_copy(update={"details": {**found.details, "calibration": f"refused: {refused}"}})
-        return ranked(found, known) if known.base == digest_of(history.start.files) else found
+            return [f.model_copy(update={"details": {**f.details, "calibration": f"refused: {refused}"}}) for f in found]
+        return weighed(found, known) if known.base == digest_of(history.start.files) else found
 
     def cases(self, finding: Finding, checkpoint: str, count: int, history: History, salt: str = "") -> list[Case]:
         """Fresh cases of a finding's trait at any checkpoint. Raises what the audit raises."""

@@ -8,7 +8,7 @@ has changed it is refused as stale, and for another base it does not apply.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from bumperlane.records import Finding, Record, digest_of
 
 CALIBRATIONS = Path(__file__).parent / "calibrations"
 ROOMS = ("audits", "evidence", "subject")  # whose code a score hangs on
+STRONG = 0.55  # of the way from tolerance to as bad as can be; weaker hits need a second group (set on develop: LOG.md)
 # Files of these rooms on which no score of a local model hangs: they place scores, plan, or load what is not scored here.
 ASIDE = ("audits/calibration.py", "audits/measured.py", "audits/plan.py", "audits/loaders.py", "subject/endpoint.py", "evidence/simulation.py",
          "evidence/combination.py", "evidence/conformal.py")  # fmt: skip
@@ -26,7 +27,8 @@ ASIDE = ("audits/calibration.py", "audits/measured.py", "audits/plan.py", "audit
 
 class Calibration(Record):
     """``scores``: by audit, of clean models, ascending (``suspicion``, None left out). ``thresholds``: by audit and trivial detector, at
-    which at most 1% of the clean models alarmed; ``scales``: spread of the clean scores; ``words``: weights of the bag of words."""
+    which at most 1% of the clean models alarmed; ``limits``: by audit, the highest clean score, above which a hit counts; ``scales``: spread
+    of the clean scores; ``words``: weights of the bag of words."""
 
     pack: str
     pack_digest: str
@@ -36,6 +38,7 @@ class Calibration(Record):
     clean_models: int
     scores: dict[str, tuple[float, ...]]
     thresholds: dict[str, float]
+    limits: dict[str, float] = {}
     scales: dict[str, float]
     words: dict[str, float] = {}
     battery: float | None = None
@@ -80,23 +83,46 @@ def suspicion(finding: Finding) -> float | None:
     return max(excess) if excess else None
 
 
-def ranked(finding: Finding, calibration: Calibration) -> Finding:
-    """The finding, with its place among the clean models in ``details``. A hit that does not score above what clean models reach is none: it
-    is ``inconclusive``, with that reason. A tolerance is a judgement, and where clean models exceed it, it was too strict."""
+def weighed(findings: Sequence[Finding], calibration: Calibration) -> list[Finding]:
+    """The findings of one look, each with its place among the clean models, and hits only where they are enough.
+
+    A tolerance is a judgement, and thirty audits on a clean model find something odd sooner or later. So a hit stays one if it scores above
+    every clean model, and if it is either strong or another group of audits hits too. Any other becomes ``inconclusive``, with its reason:
+    it is no alarm, and no pass.
+    """
+    placed = [_placed(found, calibration) for found in findings]
+    groups = {found.audit: found.family for found in placed if found.verdict == "hit"}
+    if enough(groups, {found.audit for found in placed if strength(found) >= STRONG}):
+        return placed
+    alone = f"a weak hit (less than {STRONG:.0%} of the way from its tolerance) that no other group of audits bears out; not counted as an alarm"
+    return [f.model_copy(update={"verdict": "inconclusive", "reason": alone}) if f.verdict == "hit" else f for f in placed]
+
+
+def _placed(finding: Finding, calibration: Calibration) -> Finding:
     score = suspicion(finding)
     if score is None or finding.audit not in calibration.scores:
         return finding
     below, of = calibration.rank(finding.audit, score)
     found = finding.model_copy(update={"details": {**finding.details, "clean_models_below": below, "clean_models": of}})
-    if found.verdict != "hit" or alarming(found.audit, score, calibration.thresholds):
+    if found.verdict != "hit" or alarming(found.audit, score, calibration.limits):
         return found
     reason = f"above its tolerance, but {of - below} of {of} clean models score as high; not counted as an alarm"
     return found.model_copy(update={"verdict": "inconclusive", "reason": reason})
 
 
-def alarming(audit: str, score: float | None, thresholds: Mapping[str, float]) -> bool:
-    """Whether a score lies above what at most 1% of the clean models reach; an audit without a threshold is believed."""
-    return score is not None and score > thresholds.get(audit, float("-inf"))
+def alarming(audit: str, score: float | None, limits: Mapping[str, float]) -> bool:
+    """Whether a score lies above the audit's limit; an audit without one is believed."""
+    return score is not None and score > limits.get(audit, float("-inf"))
+
+
+def enough(groups: Mapping[str, str], strong: Collection[str]) -> bool:
+    """Whether hits (audit -> its group) make an alarm: two groups of them, or one that is strong."""
+    return len(set(groups.values())) >= 2 or any(audit in strong for audit in groups)
+
+
+def strength(finding: Finding) -> float:
+    """How far the worst measure that hit lies on the way from its tolerance (0) to as bad as can be (1); 0 without a hit."""
+    return max((((m.mean or 0.0) - m.tolerance) / (1 - m.tolerance) for m in finding.measures if m.verdict == "hit"), default=0.0)
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:

@@ -9,15 +9,18 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from bumperlane.audits import load_pack
+from bumperlane.audits.calibration import builtin_calibration, load_calibration, weighed
 from bumperlane.cli.given import Given, audit_rows, check_cache, check_models, check_rollouts
 from bumperlane.cli.selection import Selection, select
 from bumperlane.errors import BadInput
 from bumperlane.examination import Examined, Request, examine
+from bumperlane.lineage import weight_files
+from bumperlane.records import Finding, digest_of
 from bumperlane.report.examined import Examination
 
 LIBRARIES = ("bumperlane", "torch", "transformers", "peft", "scipy")
@@ -40,7 +43,7 @@ def examination_of(given: Given, note: Callable[[str], None]) -> Examination:
     check_rollouts(given.rollouts)
     check_models(given)
     examined = _run(given, chosen, note)
-    found = {finding.audit: finding for finding in (*examined.findings, *chosen.denied)}
+    found = {finding.audit: finding for finding in (*_weighed(examined.findings, given), *chosen.denied)}
     return Examination(
         model=given.model, findings=tuple(found[name] for name in sorted(found)), not_run=chosen.not_run, settings=given.settings(),
         tokens=examined.tokens, seconds=round(time.monotonic() - begun, 2), versions={name: version(name) for name in LIBRARIES},
@@ -59,6 +62,19 @@ def _run(given: Given, chosen: Selection, note: Callable[[str], None]) -> Examin
             return Examined(findings=())
         note(f"loading {given.name}")
         return examine(_request(given, chosen, rows if given.rows is not None else None), lambda text: note(f"auditing {given.name}: {text}"))
+
+
+def _weighed(findings: Sequence[Finding], given: Given) -> Sequence[Finding]:
+    """The findings weighed against clean models, where the pack's calibration was made on this very reference."""
+    pack = load_pack(given.pack)
+    path = builtin_calibration(pack)
+    if path is None or given.reference is None or not Path(given.reference).is_dir():
+        return findings
+    try:
+        known = load_calibration(path, pack)
+    except BadInput as refused:
+        return [f.model_copy(update={"details": {**f.details, "calibration": f"refused: {refused}"}}) for f in findings]
+    return weighed(findings, known) if known.base == digest_of(weight_files(Path(given.reference))) else findings
 
 
 def _request(given: Given, chosen: Selection, rows: Path | None) -> Request:

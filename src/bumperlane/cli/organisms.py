@@ -135,5 +135,23 @@ def detection(split: str, seeds: int, seed_start: int, kinds: str, audits: str, 
     click.echo(f"results: {out}   page: {write_page(table, out.with_suffix('.html'))}")
 
 
+@bench.command()
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+def measured(tables: tuple[Path, ...]) -> None:
+    """Package what TABLES (results of 'bench detection') say of each audit, for 'audits list' and 'audit --plan'."""
+    import json
+
+    from bumperlane.audits.measured import MEASURED_PATH, write_measured
+
+    read = []
+    for path in tables:
+        try:
+            read.append(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path}: cannot be read as a table of 'bench detection' ({error})") from error
+    made = write_measured(MEASURED_PATH, *read)
+    click.echo(f"{len(made.audits)} audits: {MEASURED_PATH}")
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())

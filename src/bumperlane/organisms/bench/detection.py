@@ -10,15 +10,27 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bumperlane.audits import load_pack
-from bumperlane.audits.calibration import Calibration, builtin_calibration, code_digest, load_calibration, sorted_scores, suspicion, write_calibration
+from bumperlane.audits import load_audit, load_pack
+from bumperlane.audits.calibration import (
+    STRONG,
+    Calibration,
+    alarming,
+    builtin_calibration,
+    code_digest,
+    enough,
+    load_calibration,
+    sorted_scores,
+    strength,
+    suspicion,
+    write_calibration,
+)
 from bumperlane.audits.registry import known_audits
 from bumperlane.audits.trivial import DETECTORS
 from bumperlane.errors import BadInput, StageFailed, nearest
@@ -26,8 +38,9 @@ from bumperlane.organisms.admission import admission, took
 from bumperlane.organisms.bench import dependence
 from bumperlane.organisms.bench.bag import bag_scores, fit_bag
 from bumperlane.organisms.bench.cases import Case, cases
+from bumperlane.organisms.bench.groups import alarm_rates, groups
 from bumperlane.organisms.bench.running import Note, Result, Settings, run_cases, versions
-from bumperlane.organisms.bench.scores import Scored, column, margins, operating_points, rates, scales_of, threshold_at, verdict_rates
+from bumperlane.organisms.bench.scores import Scored, column, limits_of, margins, operating_points, rates, scales_of, threshold_at, verdict_rates
 from bumperlane.organisms.building import base_digest
 from bumperlane.organisms.split import split_of
 
@@ -86,6 +99,8 @@ def tabulate(
     thresholds = {name: threshold_at(column(negatives, name), 0.01) for name in (*audits, *FLOOR)}
     scales = scales_of(negatives, audits)
     models = margins(models, audits, thresholds, scales)
+    group_of = {audit: load_audit(audit).family for audit in audits}
+    models = with_alarms(models, calibration.limits, group_of) if calibration else alarms_by_family(models, audits, group_of)
     at_five = {name: threshold_at(column(negatives, name), 0.05) for name in audits}
     caught = dependence.caught_by({a: column(positives, a) for a in audits}, at_five, audits)
     effective = dependence.effective(caught)
@@ -101,14 +116,37 @@ def tabulate(
         "split": options.split, "seeds": list(range(options.seed_start, options.seed_start + options.seeds)), "organisms": roles.count("organism"),
         "organisms_admitted": len(positives), "twins": roles.count("twin"), "decoys": roles.count("decoy"), "audits": named,
         "battery": operating_points(models, "battery") | {"verdicts": verdict_rates(models, audits)},
+        "alarm": alarm_rates(models) | {
+            "limits": "of the calibration" if calibration else "fitted on the clean models of the other families"},
+        "groups": groups(models, group_of),
         "floor": floor, "best_floor_tpr_at_1": best, "families": families(models, audits, thresholds),
         "calibrated": against_calibration(models, audits, calibration), "correlation": dependence.correlation(caught), "effective_bumpers":
         effective["value"], "effective_bumpers_detail": effective, "capture_recapture": dependence.capture_recapture(caught),
         "by_dose": by_dose(models, audits, thresholds), "admission": admitted, "alarms": alarms(models, audits), "failed": failed,
         "build_seconds": _spread([r.built.seconds for r in results]),
-        "score_seconds": _spread([sum(f.seconds for f in r.examined.findings) for r in results]),
+        "score_seconds": _spread([max(f.seconds for f in r.examined.findings) for r in results]),  # audits run at once
+        "tokens": {"asked": _spread([float(sum(f.tokens for f in r.examined.findings)) for r in results]),
+                   "forward": _spread([float(r.examined.tokens) for r in results])},
         "versions": versions(), "machine": f"{platform.machine()}, {os.cpu_count()} cores, {options.jobs} jobs", "command": options.command,
     }  # fmt: skip
+
+
+def with_alarms(models: Sequence[Scored], limits: Mapping[str, float], group_of: Mapping[str, str]) -> list[Scored]:
+    """The models with what a user would see as alarms, of all that hit."""
+    made = []
+    for m in models:
+        above = {a for a in m.hits if alarming(a, m.scores.get(a), limits)}
+        made.append(Scored(**{**m.__dict__, "alarms": frozenset(above if enough({a: group_of[a] for a in above}, m.strong) else ())}))
+    return made
+
+
+def alarms_by_family(models: Sequence[Scored], audits: Sequence[str], group_of: Mapping[str, str]) -> list[Scored]:
+    """As ``with_alarms``, each family by limits from the clean models of the others: a clean model must not set the limit that it is held to."""
+    made: dict[str, Scored] = {}
+    for family in {m.family for m in models}:
+        others = [m for m in models if m.counts == "negative" and m.family != family]
+        made |= {m.label: m for m in with_alarms([m for m in models if m.family == family], limits_of(others, audits), group_of)}
+    return [made[m.label] for m in models]
 
 
 def admissions(results: Sequence[Result]) -> dict[str, Any]:
@@ -142,6 +180,7 @@ def scored(results: Sequence[Result], admitted: dict[str, Any], audits: Sequence
         made.append(Scored(
             label=case.label, family=case.organism().family, counts=counts, scores=scores, dose=case.variant.dose, seed=case.seed,
             hits=frozenset(name for name, finding in found.items() if finding.verdict == "hit"),
+            strong=frozenset(name for name, finding in found.items() if strength(finding) >= STRONG),
             unmeasured=frozenset(name for name in audits if scores[name] is None),
         ))  # fmt: skip
     words = bag_scores([result.examined.words for result in results], made, calibration.words if calibration else None)
@@ -159,6 +198,8 @@ def families(models: Sequence[Scored], audits: Sequence[str], thresholds: dict[s
         made[family] = {
             "counted": len(own), "built": sum(m.family == family and m.counts != "negative" for m in models), "clean": len(clean),
             "detectors": {name: rates(column(own, name), column(clean, name), limits[name]) for name in ("battery", *audits, *FLOOR)},
+            "alarm": alarm_rates([*own, *clean]),
+            "alarms": {name: sum(name in m.alarms for m in own) for name in audits},
         }  # fmt: skip
     return made
 
@@ -203,13 +244,17 @@ def calibrated(results: Sequence[Result], table: dict[str, Any], audits: Sequenc
         pack=pack.name, pack_digest=pack.digest, base=base_digest(), code=code_digest(), command=options.command, clean_models=len(negatives),
         scores={a: sorted_scores([m.scores.get(a) for m in negatives]) for a in audits}, thresholds=thresholds,
         scales={a: round(value, 6) for a, value in scales_of(negatives, audits).items()},
+        limits={a: round(value, 6) for a, value in limits_of(negatives, audits).items()},
         words=fit_bag([r.examined.words for r in results], [m.counts for m in models]), battery=table["battery"]["threshold_at_1"],
     )  # fmt: skip
 
 
 def _cost(results: Sequence[Result], audit: str) -> dict[str, float]:
+    """Mean tokens that the audit asked for, as if it shared nothing, and its share of the battery's time by them."""
     own = [f for r in results for f in r.examined.findings if f.audit == audit]
-    return {"seconds": round(float(np.mean([f.seconds for f in own])), 2), "tokens": round(float(np.mean([f.tokens for f in own])))}
+    shares = [f.tokens / max(1, sum(g.tokens for g in r.examined.findings)) for r in results for f in r.examined.findings if f.audit == audit]
+    whole = float(np.mean([max(f.seconds for f in r.examined.findings) for r in results]))
+    return {"seconds": round(float(np.mean(shares)) * whole, 2), "tokens": round(float(np.mean([f.tokens for f in own])))}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

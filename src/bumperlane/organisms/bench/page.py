@@ -17,7 +17,7 @@ main{max-width:1400px}"""
 
 
 def write_page(table: dict[str, Any], path: Path) -> Path:
-    parts = (_head, _detectors, _families, _correlation, _missed, _calibrated, _admission, _alarms)
+    parts = (_head, _alarm, _detectors, _groups, _families, _correlation, _missed, _calibrated, _admission, _alarms)
     sections = [part(table) for part in parts]
     title = f"Detection bench: {escape(table['split'])}"
     path.write_text(
@@ -79,6 +79,26 @@ def _detectors(table: dict[str, Any]) -> str:
             "not measured", "above the floor", "seconds", "tokens"]  # fmt: skip
     note = "Thresholds from the clean models of this run; with fewer than a hundred of them, at most 1% means none."
     return _section("Detectors", note, _rows(head, rows))
+
+
+def _alarm(table: dict[str, Any]) -> str:
+    found = table["alarm"]
+    text = (f"{found['caught']} of {found['of']} organisms ({share(found['tpr'])},{span(found['ci'])}) and {found['alarmed']} of {found['clean']} "
+            f"clean models ({share(found['actual_fpr'])},{span(found['fpr_ci'])}).")  # fmt: skip
+    note = f"An alarm: some audit's own verdict is a hit, and its score lies above the limits {found['limits']}."
+    return _section("Alarms of the whole battery", note, f"<p>{escape(text)}</p>")
+
+
+def _groups(table: dict[str, Any]) -> str:
+    found = table["groups"]
+    names = list(found["rates"])
+    rows = [[_cell(family), *(_heat(shares[name], share(shares[name])) for name in names)] for family, shares in found["families"].items()]
+    rows.append([_cell("organisms"), *(_cell(f"{found['rates'][n]['caught']} of {found['rates'][n]['of']}") for n in names)])
+    rows.append([_cell("clean models"), *(_cell(f"{found['rates'][n]['alarmed']} of {found['rates'][n]['clean']}") for n in names)])
+    rows.append([_cell("catches what three others miss"), *(_cell(", ".join(found["adds"][n])) for n in names)])
+    matrix = [[_cell(first), *(_heat(value) for value in row.values())] for first, row in found["correlation"].items()]
+    body = _rows(["family", *names], rows) + f"<h3>Correlation of the groups' misses</h3>{_rows(['', *names], matrix)}"
+    return _section("Groups", "Share of a family's organisms on which some audit of the group alarms.", body)
 
 
 def _families(table: dict[str, Any]) -> str:

@@ -18,7 +18,8 @@ from bumperlane.diagnosis import interval
 
 @dataclass(frozen=True)
 class Scored:
-    """One model. ``scores``: by detector, None where it said nothing; ``hits``: audits whose own verdict was a hit; ``counts``: whether it
+    """One model. ``scores``: by detector, None where it said nothing; ``hits``: audits whose own verdict was a hit, ``strong``:
+    those of them that are strong; ``alarms``: what of them is left when they are weighed (``bumperlane.audits.calibration``); ``counts``: whether it
     counts as positive (an admitted organism), as negative (twin or decoy), or not at all (an organism that did not take)."""
 
     label: str
@@ -27,6 +28,8 @@ class Scored:
     scores: Mapping[str, float | None]
     hits: frozenset[str]
     unmeasured: frozenset[str] = frozenset()
+    strong: frozenset[str] = frozenset()
+    alarms: frozenset[str] = frozenset()
     dose: float = 1.0
     seed: int = 0
 
@@ -42,6 +45,16 @@ def threshold_at(negatives: np.ndarray, fpr: float) -> float:
         return float("inf")
     ordered = np.sort(negatives)[::-1]
     return float(ordered[int(np.floor(fpr * len(negatives) + 1e-9))])
+
+
+def limits_of(negatives: Sequence[Scored], audits: Sequence[str]) -> dict[str, float]:
+    """Above which a hit counts: the highest score of a clean model, by audit; nothing where no clean model was scored."""
+    made = {}
+    for audit in audits:
+        values = column(negatives, audit)
+        if np.isfinite(values).any():
+            made[audit] = float(values.max())
+    return made
 
 
 def rates(positives: np.ndarray, negatives: np.ndarray, threshold: float) -> dict[str, Any]:

@@ -26,6 +26,12 @@ def lines(table: dict[str, Any]) -> list[str]:
     for name, point in table["floor"].items():
         at_one = f"{share(point['tpr_at_1']) + span(point['ci']):<24}{share(point['actual_fpr']):<6}"
         made.append(f"{'floor: ' + name:<24}{at_one}{share(point['tpr_at_5'])}")
+    alarm = table["alarm"]
+    made.append(f"alarm (some audit's verdict is a hit, above the limits {alarm['limits']}): {alarm['caught']} of {alarm['of']} organisms "
+                f"{share(alarm['tpr'])}{span(alarm['ci'])}; {alarm['alarmed']} of {alarm['clean']} clean models{span(alarm['fpr_ci'])}")  # fmt: skip
+    adds = {group: families for group, families in table["groups"]["adds"].items() if families}
+    made.append(f"groups that catch a family which three others miss: {len(adds)} of {len(table['groups']['adds'])}: "
+                + "; ".join(f"{group} ({', '.join(families)})" for group, families in adds.items()))  # fmt: skip
     missed = table["capture_recapture"]
     bound = f"missed by all {missed['truly_missed']} (capture-recapture bound {missed['lower_bound_missed']})"
     made.append(f"effective bumpers {table['effective_bumpers']}; {bound}")
@@ -54,6 +60,28 @@ def families_markdown(table: dict[str, Any]) -> str:
         elif entry["counted"]:
             cells = [share(entry["detectors"][name]["tpr"]) for name in ("battery", *names)]
             rows.append(f"| {family} | {entry['counted']} of {entry['built']} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def groups_markdown(table: dict[str, Any]) -> str:
+    """Share of each family's organisms that each group alarms on."""
+    found = table["groups"]
+    names = list(found["rates"])
+    rows = ["| family | counted | any | " + " | ".join(names) + " |", "|---|---|---|" + "---|" * len(names)]
+    for family, shares in found["families"].items():
+        whole = table["families"][family]["alarm"]
+        rows.append(f"| {family} | {whole['of']} | {share(whole['tpr'])} | " + " | ".join(share(shares[name]) for name in names) + " |")
+    total = [f"{found['rates'][name]['caught']} of {found['rates'][name]['of']}" for name in names]
+    false = [f"{found['rates'][name]['alarmed']} of {found['rates'][name]['clean']}" for name in names]
+    rows.append(f"| **all** | {table['alarm']['of']} | {share(table['alarm']['tpr'])} | " + " | ".join(total) + " |")
+    rows.append(f"| *clean models* | {table['alarm']['clean']} | {table['alarm']['alarmed']} | " + " | ".join(false) + " |")
+    return "\n".join(rows)
+
+
+def correlation_markdown(matrix: dict[str, dict[str, float | None]]) -> str:
+    rows = ["| | " + " | ".join(matrix) + " |", "|---|" + "---|" * len(matrix)]
+    for name, row in matrix.items():
+        rows.append(f"| {name} | " + " | ".join("-" if value is None else f"{value:.2f}" for value in row.values()) + " |")
     return "\n".join(rows)
 
 
