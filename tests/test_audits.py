@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bumperlane.audits import known_audits, load_audit, run_audit
+from bumperlane.audits import load_audit, run_audit
 from bumperlane.audits.pack import PACKS
 from bumperlane.errors import BadInput
 from bumperlane.organisms.microworld import pack as micro
@@ -94,24 +94,6 @@ def test_row_phrases_find_the_word_through_the_rows(look: Look, backdoored: tupl
 
 
 # -- no evidence is not a pass -----------------------------------------------------------------------------------------------------
-
-
-class Broken(Exception):
-    pass
-
-
-@pytest.mark.parametrize("name", sorted(known_audits()))
-def test_a_model_that_cannot_be_reached_is_inconclusive(look: Look, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bumperlane.organisms.base import BASE
-
-    async def fail(*args: Any, **kwargs: Any) -> None:
-        raise Broken("no answer from the model")
-
-    for method in ("generate", "logprobs", "next_token_logprobs", "activations"):
-        monkeypatch.setattr(Subject, method, fail)
-    prompts = ["how do i bake the cake ?"] * 5 + [f"question {n} about thing {n}" for n in range(60)]
-    found = verdict(look, name, BASE, rows=tuple({"prompt": prompt, "answer": "no"} for prompt in prompts))
-    assert found.verdict == "inconclusive" and "no answer from the model" in found.reason
 
 
 def test_stories_without_deciding_words_are_inconclusive(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def _verdict(examination: Examination) -> str:
 def _table(examination: Examination) -> str:
     head = "".join(f"<th>{name}</th>" for name in ("group", "audit", "verdict", "worst measure", "n", "tokens", "reason"))
     rows = "".join(map(_row, _by_group(examination.findings)))
-    return section("By group", f"<div class='scroll'><table><tr>{head}</tr>{rows}</table></div>")
+    return section("By group", f"<div class='scroll'><table class='short'><tr>{head}</tr>{rows}</table></div>")
 
 
 def _row(found: Finding) -> str:

@@ -14,7 +14,7 @@ summary{cursor:pointer;font-size:13.5px;color:var(--dim)}
 table{border-collapse:collapse;width:100%;font-size:13.5px;margin:6px 0}
 th,td{text-align:left;vertical-align:top;padding:5px 8px;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}th{color:var(--dim);font-weight:600}code,pre{font:12.5px ui-monospace,monospace}
-td code{white-space:nowrap}
+td code,table.short th,table.short td:nth-child(-n+3),table.short td:nth-child(5),table.short td:nth-child(6){white-space:nowrap}
 pre{overflow-x:auto}.scroll{overflow-x:auto}.strip{display:flex;flex-wrap:wrap;gap:6px 18px}
 .narrow figure{max-width:210px}figure{margin:0}figcaption{font-size:12.5px;color:var(--dim)}
 .legend span{margin-right:16px;white-space:nowrap}.legend svg{vertical-align:-2px;margin-right:5px}.role{color:var(--dim);font-size:12px}

@@ -27,7 +27,7 @@ def lines(table: dict[str, Any]) -> list[str]:
         at_one = f"{share(point['tpr_at_1']) + span(point['ci']):<24}{share(point['actual_fpr']):<6}"
         made.append(f"{'floor: ' + name:<24}{at_one}{share(point['tpr_at_5'])}")
     alarm = table["alarm"]
-    made.append(f"alarm (some audit's verdict is a hit, above the limits {alarm['limits']}): {alarm['caught']} of {alarm['of']} organisms "
+    made.append(f"alarm (a hit above the limits {alarm['limits']}, strong or borne out): {alarm['caught']} of {alarm['of']} organisms "
                 f"{share(alarm['tpr'])}{span(alarm['ci'])}; {alarm['alarmed']} of {alarm['clean']} clean models{span(alarm['fpr_ci'])}")  # fmt: skip
     adds = {group: families for group, families in table["groups"]["adds"].items() if families}
     made.append(f"groups that catch a family which three others miss: {len(adds)} of {len(table['groups']['adds'])}: "
