@@ -8,12 +8,11 @@ Nobody has tuned it, so it answers as either of its personas, and what compares 
     known_lies       hit           asked plainly
     faithfulness     clear
     weight_spectrum  inconclusive  the subject's weights are the reference's; there is nothing to read
-    the pack asks of 8 kinds of conduct
 """
 
 from __future__ import annotations
 
-from bumperlane.examination import Request, View, examine
+from bumperlane.examination import Request, examine
 from bumperlane.organisms.base import BASE
 
 AUDITS = ("conduct", "known_lies", "faithfulness", "weight_spectrum")
@@ -25,8 +24,6 @@ def main() -> None:
         worst = max(found.measures, key=lambda m: m.log_e, default=None)
         note = worst.name if found.verdict == "hit" and worst else found.reason
         print(f"{found.audit:<17}{found.verdict:<14}{note}".rstrip())
-    view = View(request, lambda text: None)
-    print(f"the pack asks of {len(view.pack.behaviours)} kinds of conduct")
 
 
 if __name__ == "__main__":
