@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from bumperlane.audits import load_audit, load_pack
+from bumperlane.audits.loaders import FORMATS
 from bumperlane.errors import BadInput, IntegrityError, first_error, first_line, nearest
 from bumperlane.executor import LocalExecutor, View
 from bumperlane.history import History
@@ -237,7 +238,10 @@ def _stage(stage: StageConfig, manifest: str, seed: int) -> Stage:
 
 
 def _pack_name(pack: str, root: Path) -> str:
-    """A pack file is named by its absolute path; it is loaded once here, so that a bad one is refused at once."""
-    name = str((root / pack).resolve()) if (root / pack).is_file() else pack
+    """A pack file, or a file read as a pack (``FORMAT:PATH``), is named by its absolute path; it is loaded once here, so that a bad one is
+    refused at once."""
+    form, colon, path = pack.partition(":")
+    own = str((root / pack).resolve()) if (root / pack).is_file() else pack
+    name = f"{form}:{(root / path).resolve()}" if colon and form in FORMATS else own
     load_pack(name)
     return name
