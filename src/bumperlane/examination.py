@@ -87,7 +87,7 @@ class View:
         self.reference = self._reference(disk)
         roles = {"auditor": request.auditor, "judge": request.judge}
         self.roles = {role: backend(where, disk, request.timeout) if where else None for role, where in roles.items()}
-        self._before = self.model.tokens + self.reference.tokens
+        self._before = self._through
 
     def _reference(self, disk: Disk | None) -> Engine | Endpoint | Nobody:
         if self.request.reference:
@@ -99,7 +99,11 @@ class View:
     @property
     def tokens(self) -> int:
         """Tokens that went through the models for this request."""
-        return self.model.tokens + self.reference.tokens - self._before
+        return self._through - self._before
+
+    @property
+    def _through(self) -> int:
+        return sum(model.tokens for model in (self.model, self.reference, *self.roles.values()) if model is not None)
 
     def of(self, access: frozenset[Any], name: str) -> tuple[Subject, Context]:
         request, granted = self.request, frozenset(access)
