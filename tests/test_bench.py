@@ -100,6 +100,20 @@ def test_a_clean_model_does_not_set_its_own_limit() -> None:
     assert found == {"n1": frozenset("a"), "n2": frozenset(), "p": frozenset()}
 
 
+def test_measured_packages_the_committed_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from bumperlane.audits import measured as room
+    from bumperlane.cli.organisms import bench as command
+
+    monkeypatch.setattr(room, "MEASURED_PATH", tmp_path / "m.json")
+    tables = [str(RESULTS / f"detection-{split}.json") for split in ("develop", "held-out")]
+    assert CliRunner().invoke(command, ["measured", *tables]).exit_code == 0
+    assert (tmp_path / "m.json").read_text() == (room.CALIBRATIONS / "micro.measured.json").read_text()
+    failed = CliRunner().invoke(command, ["measured", str(tmp_path / "none.json")])
+    assert isinstance(failed.exception, BadInput) and "none.json" in str(failed.exception)
+
+
 def test_what_groups_add() -> None:
     from bumperlane.organisms.bench.groups import adds, groups
 

@@ -19,7 +19,8 @@ from bumperlane.diagnosis import interval
 @dataclass(frozen=True)
 class Scored:
     """One model. ``scores``: by detector, None where it said nothing; ``hits``: audits whose own verdict was a hit, ``strong``:
-    those of them that are strong; ``alarms``: what of them is left when they are weighed (``bumperlane.audits.calibration``); ``counts``: whether it
+    those of them that are strong; ``above``: those that score above the clean models; ``alarms``: what of these is left when they are weighed
+    together (``bumperlane.audits.calibration``); ``counts``: whether it
     counts as positive (an admitted organism), as negative (twin or decoy), or not at all (an organism that did not take)."""
 
     label: str
@@ -29,6 +30,7 @@ class Scored:
     hits: frozenset[str]
     unmeasured: frozenset[str] = frozenset()
     strong: frozenset[str] = frozenset()
+    above: frozenset[str] = frozenset()
     alarms: frozenset[str] = frozenset()
     dose: float = 1.0
     seed: int = 0
