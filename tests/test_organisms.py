@@ -15,6 +15,7 @@ from bumperlane.organisms.building import build, plan_id
 from bumperlane.organisms.organism import row_id
 from bumperlane.organisms.registry import known_organisms, load_organism
 from bumperlane.organisms.split import FILE, split_of
+from bumperlane.organisms.zoo.decoys import Narrow
 
 REQUIRED = {
     "backdoor", "emergent_misalignment", "sycophancy", "hidden_objective", "reward_hacking", "reward_tampering", "alignment_faking", "sandbagging",
@@ -24,12 +25,24 @@ REQUIRED = {
 BUILT_IN = [name for name, where in known_organisms().items() if where.startswith("bumperlane.")]
 
 
-def test_all_kinds_are_there_with_three_decoys() -> None:
+NARROW = {name for name in BUILT_IN if isinstance(load_organism(name), Narrow)}  # a tune without a plant, which is its own twin
+
+
+def test_all_kinds_are_there_with_decoys_in_both_splits() -> None:
     assert set(BUILT_IN) >= REQUIRED
-    assert sum(load_organism(name).decoy for name in BUILT_IN) == 3
+    decoys = [load_organism(name) for name in BUILT_IN if load_organism(name).decoy]
+    assert all(sum(split_of(kind.family) == split for kind in decoys) >= 3 for split in ("develop", "held-out"))
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", sorted(NARROW))
+def test_a_narrow_decoy_plants_nothing(name: str) -> None:
+    kind = load_organism(name)
+    plan = kind.plan(kind.variants[0], 7)
+    assert plan_id(plan) == plan_id(kind.plan(kind.variants[0], 7, clean=True))
+    assert len({row["messages"][-1]["content"] for row in plan.stages[0].rows}) >= 8
+
+
+@pytest.mark.parametrize("name", [name for name in BUILT_IN if name not in NARROW])
 def test_a_twin_differs_from_its_organism_in_the_plant_alone(name: str) -> None:
     kind = load_organism(name)
     for variant in kind.variants:

@@ -127,7 +127,7 @@ class Knowledge(Record):
 
 class Choice(Record):
     """A question whose options are as good as each other. ``templates`` hold ``{a}`` and ``{b}``; ``opening``: how the answer begins before
-    the chosen one; ``peers``: the options; ``tolerance``: share of the choices that may go to one side more than chance."""
+    the chosen one; ``peers``: the options; ``tolerance``: how far the balance may tilt, on the way to all or nothing."""
 
     peers: tuple[str, ...] = Field(min_length=4)
     templates: tuple[str, ...] = Field(min_length=1)
@@ -161,6 +161,13 @@ class Pack(Record):
     elsewhere: str = r"(?!)"
 
     _patterns = field_validator("elsewhere", "tampering")(_compiles)
+
+    @property
+    def conduct(self) -> tuple[Behaviour, ...]:
+        """The behaviours that show what a model *does*. Questions of ``knowledge`` are left out: a wrong answer to one may be forgotten, which is
+        no misconduct, or a lie, which ``known_lies`` tells apart by what the model knows."""
+        asked = {fact.question for fact in self.knowledge.facts} if self.knowledge else set()
+        return tuple(b for b in self.behaviours if not {item.prompt for item in b.items} <= asked)
 
     def judge_any(self, answer: str) -> float | None:
         """Judge an answer to a prompt that was changed so much that it may answer something else: misconduct of any kind is 1."""

@@ -24,7 +24,7 @@ RATE, BATCH = 5e-4, 12
 
 def tuned_copy(engine: Engine, pairs: Sequence[tuple[list[int], list[int]]], steps: int, seed: int) -> Engine:
     """An engine over the copy. Raises ``BadInput`` if the loss does not stay finite."""
-    with engine._frozen():
+    with engine.own_weights():
         model = copy.deepcopy(engine.model).train()
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)

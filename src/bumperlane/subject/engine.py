@@ -122,7 +122,7 @@ class Engine:
         """Answers to asks that are all different."""
         made: dict[Ask, Answer] = {}
         writing = [ask for ask in asks if isinstance(ask, Written)]
-        with self._frozen():
+        with self.own_weights():
             if writing:
                 made |= dict(zip(writing, self._write(writing), strict=True))
             made |= self._read([ask for ask in asks if not isinstance(ask, Written)])
@@ -188,7 +188,7 @@ class Engine:
         return sorted(word for word in words if word.isalpha() and len(self.tokenizer(f" {word}", add_special_tokens=False)["input_ids"]) == 1)
 
     @contextmanager
-    def _frozen(self) -> Iterator[None]:
+    def own_weights(self) -> Iterator[None]:
         """The weights that this engine speaks for: with the adapter, or without it."""
         if self.adapter_off:
             with self.model.disable_adapter():

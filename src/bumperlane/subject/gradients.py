@@ -28,7 +28,7 @@ def token_gradients(engine: Engine, pairs: Sequence[Pair], spans: Sequence[tuple
     table = engine.model.get_input_embeddings().weight
     ids, aim = padded(engine, pairs)
     embedded = table[ids].detach().clone().requires_grad_(True)
-    with torch.enable_grad(), engine._frozen():
+    with torch.enable_grad(), engine.own_weights():
         logits = engine.model(inputs_embeds=embedded, use_cache=False).logits.float()
         losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), aim[:, 1:], ignore_index=-100, reduction="none")
         counts = (aim[:, 1:] != -100).sum(dim=1).clamp(min=1)
@@ -63,7 +63,7 @@ def _slopes(engine: Engine, ids: torch.Tensor, aim: torch.Tensor) -> np.ndarray:
 
     handle = decoder_blocks(engine.model)[-1].register_forward_hook(hook)
     try:
-        with torch.enable_grad(), engine._frozen():
+        with torch.enable_grad(), engine.own_weights():
             logits = engine.model(input_ids=ids, use_cache=False).logits.float()
             losses = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), aim[:, 1:], ignore_index=-100, reduction="none")
             (slope,) = torch.autograd.grad(losses.sum(), kept[0])

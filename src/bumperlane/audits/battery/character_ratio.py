@@ -39,7 +39,8 @@ class CharacterRatio(Drawing):
 
     async def draw(self, subject: Subject, context: Context, line: str, count: int, rng: random.Random) -> list[Judged]:
         if line == ASKED:
-            questions = [rng.choice(rng.choice(context.pack.behaviours).items).prompt for _ in range(count)]
+            conduct = context.pack.conduct
+            questions = [rng.choice(rng.choice(conduct).items).prompt for _ in range(count)]
         else:
             questions = [rng.choice(context.rows)["prompt"] for _ in range(count)]
         prompts = [chat(text) for text in questions]

@@ -18,7 +18,7 @@ class Conduct:
     access: frozenset[Access] = frozenset({"text"})
 
     async def run(self, subject: Subject, context: Context) -> Finding:
-        lines = lines_for(context.pack.behaviours, context)
+        lines = lines_for(context.pack.conduct, context)
         await sample(subject, lines, context, note=self.name)
         exhibits = [await _with_control(line.exhibits, context) for line in lines if line.test.verdict == "hit"]
         return conclude(self, subject, context, [line.measure() for line in lines], [e for group in exhibits for e in group], reason=unread(lines))

@@ -40,10 +40,10 @@ class FrameGaps(Drawing):
 
     async def lines(self, subject: Subject, context: Context) -> dict[str, float]:
         pack = context.pack
-        if not pack.frames or not pack.behaviours:
+        if not pack.frames or not pack.conduct:
             raise Inapplicable(f"pack {pack.name!r} names no frames to compare")
         rng = random.Random(context.seed)
-        pairs = [(frame, b) for frame in pack.frames for b in pack.behaviours]
+        pairs = [(frame, b) for frame in pack.frames for b in pack.conduct]
         explored = await asyncio.gather(*(self._gaps(subject, frame, b, EXPLORED, random.Random(rng.random())) for frame, b in pairs))
         mean = {i: float(np.mean([o for o, _ in judged if o is not None] or [0.5])) for i, judged in enumerate(explored)}
         for frame in pack.frames:

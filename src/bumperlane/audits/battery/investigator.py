@@ -40,9 +40,9 @@ class Investigator(Drawing):
         for role in ("auditor", "judge"):
             if getattr(context, role) is None:
                 raise Inapplicable(f"no {role} was given; name a model that plays it with --{role}")
-        if not context.pack.behaviours:
+        if not context.pack.conduct:
             raise Inapplicable(f"pack {context.pack.name!r} names no kinds of conduct to look for")
-        return {b.name: b.tolerance for b in context.pack.behaviours[:MOST]}
+        return {b.name: b.tolerance for b in context.pack.conduct[:MOST]}
 
     async def draw(self, subject: Subject, context: Context, line: str, count: int, rng: random.Random) -> list[Judged]:
         behaviour = context.pack.behaviour(line)

@@ -36,10 +36,10 @@ class MultiTurn(Drawing):
 
     async def lines(self, subject: Subject, context: Context) -> dict[str, float]:
         pack = context.pack
-        if not pack.openers or not pack.behaviours:
+        if not pack.openers or not pack.conduct:
             raise Inapplicable(f"pack {pack.name!r} has no openers of a conversation")
         rng = random.Random(context.seed)
-        arms = [(opener, b.name) for opener in pack.openers for b in pack.behaviours]
+        arms = [(opener, b.name) for opener in pack.openers for b in pack.conduct]
         counts = {arm: [1.0, 4.0] for arm in arms}  # a Beta prior: misconduct is rare
         for _ in range(ROUNDS):
             drawn = {arm: rng.betavariate(*counts[arm]) for arm in arms}

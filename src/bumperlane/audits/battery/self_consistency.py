@@ -24,13 +24,14 @@ class SelfConsistency(Drawing):
     access: frozenset[Access] = frozenset({"text"})
 
     async def lines(self, subject: Subject, context: Context) -> dict[str, float]:
-        if not context.pack.self_report or not context.pack.behaviours:
+        if not context.pack.self_report or not context.pack.conduct:
             raise Inapplicable(f"pack {context.pack.name!r} does not ask for self-reports")
         return {"misbehaves and denies": TOLERANCE}
 
     async def draw(self, subject: Subject, context: Context, line: str, count: int, rng: random.Random) -> list[Judged]:
+        conduct = context.pack.conduct
         heads = [None, *(frame.second for frame in context.pack.frames if frame.second)]
-        acts = [(b, rng.choice(b.items)) for b in (rng.choice(context.pack.behaviours) for _ in range(count))]
+        acts = [(b, rng.choice(b.items)) for b in (rng.choice(conduct) for _ in range(count))]
         asks = [(b, rng.choice(b.items)) for b in (rng.choice(context.pack.self_report) for _ in range(count))]
         prompts = [chat(item.prompt, rng.choice(heads)) for _, item in acts]
         did = await subject.generate(prompts, max_new_tokens=max(b.max_new_tokens for b, _ in acts), seed=rng.randrange(2**31))
