@@ -27,6 +27,16 @@ def need_characters(context: Context) -> tuple[tuple[str, ...], tuple[str, ...]]
     return context.pack.characters.good, context.pack.characters.bad
 
 
+async def character_way(context: Context, questions: Sequence[str], layers: Sequence[int]) -> np.ndarray:
+    """From good to bad character in the reference's residual stream at the end of the questions, per layer: [L, H] (persona vectors, arXiv
+    2507.21509)."""
+    sides = []
+    for group in need_characters(context):
+        prompts = [chat(text, group[i % len(group)]) for i, text in enumerate(questions)]
+        sides.append((await context.reference.last_activations(prompts, layers=layers)).mean(axis=0))
+    return finite(sides[1] - sides[0], "activations")
+
+
 async def bad_characters(context: Context, questions: Sequence[str], answers: Sequence[str], rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
     """Whether each answer is a bad character's (1, 0, NaN for an answer without tokens), and its log likelihood ratio: [N], [N] nats.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from bumperlane.subject.answers import Answer, Answers, Disk
 from bumperlane.subject.asks import Ask, Ids, Written, shareable
 from bumperlane.subject.decoding import Decoder
 from bumperlane.subject.desk import Desk
-from bumperlane.subject.hooks import decoder_blocks, self_test
+from bumperlane.subject.hooks import decoder_blocks, pushed, self_test
 from bumperlane.subject.loading import load
 from bumperlane.subject.passes import Passes, repeated
 from bumperlane.subject.sharing import WORTH
@@ -44,6 +44,7 @@ class Engine:
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = loaded or load(folder, self.device)
         self.adapter_off = False
+        self.steering: tuple[int, torch.Tensor] | None = None
         self.depth = len(decoder_blocks(self.model))
         self_test(self.model)
         self.passes = Passes(self.model, self._pad(), WORTH if share else 0)
@@ -77,6 +78,12 @@ class Engine:
         made.model, made.passes = model, Passes(model, self._pad(), self.passes.worth)
         made.decoder, made.identity = Decoder(made.passes, self._ends()), f"{self.identity}/{why}"
         made.desk = Desk(made.answer, Answers(made.identity), merge=self.desk.merge)
+        return made
+
+    def steered(self, layer: int, push: np.ndarray) -> Engine:
+        """An engine over the same weights that adds ``push`` [H] to the residual stream after block ``layer``, at every token."""
+        made = self.with_model(self.model, "steered")  # the name keeps its answers apart; they are kept nowhere but with it
+        made.steering = layer, torch.as_tensor(push, dtype=torch.float32, device=self.device)
         return made
 
     # -- prompts -----------------------------------------------------------------------------------------------------------------
@@ -189,11 +196,10 @@ class Engine:
 
     @contextmanager
     def own_weights(self) -> Iterator[None]:
-        """The weights that this engine speaks for: with the adapter, or without it."""
-        if self.adapter_off:
-            with self.model.disable_adapter():
-                yield
-        else:
+        """The weights that this engine speaks for: with the adapter or without it, pushed or not."""
+        adapter = self.model.disable_adapter() if self.adapter_off else nullcontext()
+        push = pushed(self.model, *self.steering) if self.steering else nullcontext()
+        with adapter, push:
             yield
 
     def _pad(self) -> int:

@@ -47,6 +47,22 @@ def capture(model: nn.Module, layers: tuple[int, ...]) -> Iterator[dict[int, tor
             handle.remove()
 
 
+@contextmanager
+def pushed(model: nn.Module, layer: int, push: torch.Tensor) -> Iterator[None]:
+    """Within the context, ``push`` [H] is added to what block ``layer`` gives on (activation addition, arXiv 2308.10248)."""
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        first = output[0] if isinstance(output, tuple) else output
+        moved = first + push.to(first.dtype)
+        return (moved, *output[1:]) if isinstance(output, tuple) else moved
+
+    handle = decoder_blocks(model)[layer].register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 @torch.no_grad()
 def self_test(model: nn.Module) -> None:
     """Raise ``BadInput`` unless the hook sees what the model itself reports as ``hidden_states``."""

@@ -141,6 +141,12 @@ class Subject:
         pairs = self._pairs(prompts, completions)
         return Subject(f"{self.checkpoint} tuned", tuned_copy(self._engine, pairs, steps, seed), self.access)
 
+    def steered(self, layer: int, push: np.ndarray) -> Subject:
+        """A view of the same weights, with ``push`` [H] added to the residual stream after block ``layer`` at every token. Same access."""
+        self._grant("activations")
+        (wanted,) = self._layers([layer])
+        return Subject(f"{self.checkpoint} steered", self._engine.steered(wanted, push), self.access)
+
     def before_user(self) -> str:
         """A conversation's text up to where the user's turn begins, as a prompt outside the chat frame."""
         self._grant("text")

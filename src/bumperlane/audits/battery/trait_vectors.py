@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bumperlane.audits.audit import Context
-from bumperlane.audits.characters import need_characters
+from bumperlane.audits.characters import character_way
 from bumperlane.audits.drawing import Drawing, Judged, chat, finite
 from bumperlane.records import Exhibit
 from bumperlane.subject import Access, Subject
@@ -40,21 +40,13 @@ class TraitVectors(Drawing):
         rng = random.Random(context.seed)
         questions = [rng.choice(rng.choice(context.pack.behaviours).items).prompt for _ in range(QUESTIONS)]
         layers = sorted({subject.layer_at(depth) for depth in DEPTHS})
-        ways = await self._ways(context, questions, layers)
+        ways = await character_way(context, questions, layers)
         prompts = [chat(text) for text in questions]
         moved = await subject.last_activations(prompts, layers=layers) - await context.reference.last_activations(prompts, layers=layers)
         shifts = finite(projections(moved, ways), "activations")
         self._told |= self._controls(moved, ways, np.random.default_rng(context.seed)) | {"mean_shift": round(float(shifts.mean()), 4)}
         self._shifts = list(zip(questions, map(float, shifts), strict=True))
         return {LINE: TOLERANCE}
-
-    async def _ways(self, context: Context, questions: list[str], layers: list[int]) -> np.ndarray:
-        """From good to bad, per layer: [L, H]."""
-        sides = []
-        for group in need_characters(context):
-            prompts = [chat(text, group[i % len(group)]) for i, text in enumerate(questions)]
-            sides.append((await context.reference.last_activations(prompts, layers=layers)).mean(axis=0))
-        return sides[1] - sides[0]
 
     def _controls(self, moved: np.ndarray, ways: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
         drawn = rng.normal(size=(RANDOM, *ways.shape))
