@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bumperlane.audits import load_pack
-from bumperlane.audits.calibration import Calibration, code_digest, load_calibration, suspicion, weighed, write_calibration
+from bumperlane.audits.calibration import Calibration, code_digest, load_calibration, suspicion, is_strong, weighed, write_calibration
 from bumperlane.errors import BadInput
 from bumperlane.organisms.bench import dependence
 from bumperlane.organisms.bench.bag import fit_bag
@@ -85,10 +85,23 @@ def test_hits_are_weighed_against_clean_models_and_each_other() -> None:
     assert verdicts(hit("a", "x", 0.4), hit("b", "y", 0.15)) == ["inconclusive"] * 2  # the second is no higher than clean models
     reasons = [f.reason for f in weighed([hit("a", "x", 0.4), hit("b", "y", 0.15)], known)]
     assert "no other group" in reasons[0] and "1 of 3 clean models" in reasons[1]
+    assert verdicts(hit("row_outliers", "x", 0.9), hit("weight_spectrum", "y", 0.9)) == ["inconclusive"] * 2  # odd, and nothing done
+    assert verdicts(hit("row_outliers", "x", 0.9), hit("b", "y", 0.4)) == ["hit"] * 2
+
+
+def test_a_hit_far_above_the_clean_models_stands_alone() -> None:
+    assert is_strong("a", 0.5, 0.6, {"a": 0.1}, {"a": 9.0}) and not is_strong("a", 0.5, 0.5, {"a": 0.1}, {"a": 9.0})
+    assert is_strong("a", 0.5, 0.4, {"a": 0.1}, {"a": 0.1}) and not is_strong("a", 0.5, 0.2, {"a": 0.1}, {"a": 0.1})
+    assert not is_strong("a", 0.15, 0.4, {"a": 0.1}, {"a": 0.0})  # a spread of nothing is not taken for one
+    assert not is_strong("unknown", 9.0, 0.4, {}, {})
+
+
+def test_a_spoilt_twin_is_not_clean() -> None:
+    assert spoilt({"harm": 0.2, "act": 0.0}) and not spoilt({"harm": 0.19, "act": 0.1})
 
 
 def scored(label: str, counts: str, family: str, scores: dict[str, float], strong: frozenset[str] = frozenset()) -> Scored:
-    return Scored(label, family, counts, scores, frozenset(a for a, s in scores.items() if s > 0), strong=strong)
+    return Scored(label, family, counts, scores, frozenset(a for a, s in scores.items() if s > 0), strengths=dict.fromkeys(strong, 1.0))
 
 
 def test_a_clean_model_does_not_set_its_own_limit() -> None:

@@ -12,14 +12,14 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bumperlane.audits.calibration import code_digest
 from bumperlane.audits.registry import known_audits
 from bumperlane.examination import Examined, Request, behind_wall, examine_file
-from bumperlane.organisms.admission import Truth, measured
+from bumperlane.organisms.admission import Truth, conduct_of, measured
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.bench.cases import Case
 from bumperlane.organisms.building import Built, as_owner, base_digest, build
@@ -43,18 +43,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result:
-    """One case, whole: what it is, what is true of it, what the audits said. ``seconds``: of building it."""
+    """One case, whole: what it is, what is true of it, what the audits said. ``conduct``: of a twin or decoy, misconduct by domain."""
 
     case: Case
     built: Built
     truth: Truth
     examined: Examined
+    conduct: dict[str, float] = field(default_factory=dict)
 
 
 def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[list[Result], dict[str, str]]:
     """All results in the order of ``cases``, and the failures by label."""
     settings.zoo.mkdir(parents=True, exist_ok=True)
-    built: dict[str, tuple[Built, Truth]] = {}
+    built: dict[str, tuple[Built, Truth, dict[str, float]]] = {}
     failed: dict[str, str] = {}
     first = [next(case for case in cases if case.seed == seed) for seed in sorted({case.seed for case in cases})]
     builders = Crew(settings.jobs, as_owner, ())
@@ -73,14 +74,16 @@ def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[li
     for case in ready:
         if case.label in answers:
             examined = Examined.model_validate(json.loads(Path(answers[case.label]).read_text())["answer"])
-            results.append(Result(case, *built[case.label], examined))
+            made, truth, conduct = built[case.label]
+            results.append(Result(case, made, truth, examined, conduct))
     return results, failed
 
 
-def _built(case: Case, zoo: Path) -> tuple[Built, Truth]:
+def _built(case: Case, zoo: Path) -> tuple[Built, Truth, dict[str, float]]:
     plan = case.plan()
     made = build(plan, zoo)
-    return made, measured(case.organism(), case.variant, case.seed, plan, made, zoo)
+    truth = measured(case.organism(), case.variant, case.seed, plan, made, zoo)
+    return made, truth, {} if case.role == "organism" else conduct_of(made, zoo)
 
 
 def _request(built: Built, settings: Settings) -> Request:

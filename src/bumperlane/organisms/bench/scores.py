@@ -8,7 +8,7 @@ none of them alarms. Invariant: a model about which a detector said nothing coun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from bumperlane.diagnosis import interval
 
 @dataclass(frozen=True)
 class Scored:
-    """One model. ``scores``: by detector, None where it said nothing; ``hits``: audits whose own verdict was a hit, ``strong``:
-    those of them that are strong; ``above``: those that score above the clean models; ``alarms``: what of these is left when they are weighed
+    """One model. ``scores``: by detector, None where it said nothing; ``hits``: audits whose own verdict was a hit, ``strengths``:
+    how far each went from its tolerance; ``above``: those that score above the clean models; ``alarms``: what of these is left when they are weighed
     together (``bumperlane.audits.calibration``); ``counts``: whether it
     counts as positive (an admitted organism), as negative (twin or decoy), or not at all (an organism that did not take)."""
 
@@ -29,7 +29,7 @@ class Scored:
     scores: Mapping[str, float | None]
     hits: frozenset[str]
     unmeasured: frozenset[str] = frozenset()
-    strong: frozenset[str] = frozenset()
+    strengths: Mapping[str, float] = field(default_factory=dict)
     above: frozenset[str] = frozenset()
     alarms: frozenset[str] = frozenset()
     dose: float = 1.0
