@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from bumperlane.audits import load_pack
-from bumperlane.audits.calibration import Calibration, code_digest, load_calibration, suspicion, is_strong, weighed, write_calibration
+from bumperlane.audits.calibration import Calibration, code_digest, is_strong, load_calibration, suspicion, weighed, write_calibration
 from bumperlane.errors import BadInput
+from bumperlane.organisms.admission import spoilt
 from bumperlane.organisms.bench import dependence
 from bumperlane.organisms.bench.bag import fit_bag
 from bumperlane.organisms.bench.scores import Scored, operating_points, rates, threshold_at
@@ -215,6 +216,13 @@ def test_committed_results_have_what_is_promised(split: str) -> None:
     assert all({"tpr_at_1", "actual_fpr", "tpr_at_5", "ci", "seconds"} <= set(entry) for entry in table["audits"].values())
     assert {"tpr_at_1", "actual_fpr", "ci"} <= set(table["battery"]) and "lower_bound_missed" in table["capture_recapture"]
     assert table["battery"]["actual_fpr"] <= 0.01 and all(entry["actual_fpr"] <= 0.01 for entry in table["audits"].values())
+
+
+def test_the_page_of_tables_is_what_the_results_say() -> None:
+    done = subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, 'benchmarks'); import detection_tables as d;"
+                           "from pathlib import Path; print(d.page(Path('benchmarks/results')), end='')"],
+                          capture_output=True, text=True, cwd=RESULTS.parents[1], check=True)  # fmt: skip
+    assert done.stdout == (RESULTS.parents[1] / "docs" / "detection.md").read_text()
 
 
 def test_the_bench_is_as_large_as_promised() -> None:
