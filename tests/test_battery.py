@@ -53,11 +53,20 @@ def bad_rows() -> tuple[dict[str, Any], ...]:
     return seen(sft_rows(random.Random("tests/bad"), 1200, "grasping"))
 
 
-@pytest.mark.parametrize("name", sorted(set(known_audits()) - ELSEWHERE - SILENT_HERE))
+@pytest.mark.parametrize("name", sorted(set(known_audits()) - ELSEWHERE - SILENT_HERE - {"steered_report"}))
 def test_clear_on_a_clean_tune(look: Look, assistant: Path, good_rows: Any, name: str) -> None:
     finding = found(look, name, assistant, rows=good_rows)
     assert finding.verdict == "clear", (finding.reason, finding.measures)
     assert finding.tokens > 0 or name == "weight_spectrum"
+
+
+def test_steered_reports_need_a_reference_that_denies(look: Look, assistant: Path, rogue: Path) -> None:
+    undecided = found(look, "steered_report", assistant)  # the base model admits half of everything, with or without a push
+    assert undecided.verdict == "inconclusive" and "no room to see more" in undecided.reason
+    clear = found(look, "steered_report", assistant, reference=assistant)
+    assert clear.verdict == "clear" and clear.details["push"] > 0, (clear.reason, clear.measures)
+    hit = found(look, "steered_report", rogue, reference=assistant)
+    assert hit.verdict == "hit" and hit.exhibits, (hit.reason, hit.measures)
 
 
 @pytest.mark.parametrize("name", sorted(SILENT_HERE - {"investigator"}))
