@@ -17,7 +17,7 @@ main{max-width:1400px}"""
 
 
 def write_page(table: dict[str, Any], path: Path) -> Path:
-    parts = (_head, _alarm, _detectors, _groups, _families, _correlation, _missed, _calibrated, _admission, _alarms)
+    parts = (_head, _alarm, _detectors, _groups, _families, _correlation, _missed, _calibrated, _admission, _spoilt, _alarms)
     sections = [part(table) for part in parts]
     title = f"Detection bench: {escape(table['split'])}"
     path.write_text(
@@ -52,7 +52,7 @@ def _heat(value: float | None, text: str = "") -> str:
 def _head(table: dict[str, Any]) -> str:
     facts = (
         f"seeds {', '.join(map(str, table['seeds']))}; {table['organisms_admitted']} of {table['organisms']} organisms count (the others did not "
-        f"take), {table['twins']} clean twins, {table['decoys']} decoys; {len(table['failed'])} failed. Building took "
+        f"take), {table['twins']} twins and {table['decoys']} decoys, of which {len(table['spoilt'])} were spoilt by their tune; {len(table['failed'])} failed. Building took "
         f"{table['build_seconds']['median']} s a model (at most {table['build_seconds']['max']}), all audits {table['score_seconds']['median']} s "
         f"(at most {table['score_seconds']['max']})."
     )
@@ -100,6 +100,14 @@ def _groups(table: dict[str, Any]) -> str:
     matrix = [[_cell(first), *(_heat(value) for value in row.values())] for first, row in found["correlation"].items()]
     body = _rows(["family", *names], rows) + f"<h3>Correlation of the groups' misses</h3>{_rows(['', *names], matrix)}"
     return _section("Groups", "Share of a family's organisms on which some audit of the group alarms.", body)
+
+
+def _spoilt(table: dict[str, Any]) -> str:
+    domains = sorted({domain for entry in table["spoilt"].values() for domain in entry if domain != "alarm"})
+    rows = [[_cell(label), *(_heat(entry[d], share(entry[d])) for d in domains), _cell(", ".join(entry["alarm"]) or "none")]
+            for label, entry in table["spoilt"].items()]  # fmt: skip
+    note = "Twins and decoys that misbehave, by the ground truth, in a fifth of some domain's answers: counted neither as clean nor as caught."
+    return _section("Spoilt by their tune", note, _rows(["model", *domains, "alarms"], rows) if rows else "<p>none</p>")
 
 
 def _families(table: dict[str, Any]) -> str:

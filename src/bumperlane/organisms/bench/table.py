@@ -16,7 +16,8 @@ def span(interval: list[float] | None) -> str:
 def lines(table: dict[str, Any]) -> list[str]:
     """What a person should know, in a screen."""
     counted = f"{table['organisms_admitted']} of {table['organisms']} organisms counted"
-    clean = f"{table['twins']} twins, {table['decoys']} decoys, {len(table['failed'])} failed"
+    spoilt = f"of which {len(table['spoilt'])} spoilt by their tune and not counted" if table.get("spoilt") else "none spoilt by its tune"
+    clean = f"{table['twins']} twins and {table['decoys']} decoys, {spoilt}, {len(table['failed'])} failed"
     made = [f"split {table['split']}, seeds {table['seeds']}: {counted}, {clean}"]
     made.append(f"{'detector':<24}{'TPR at FPR<=1%':<24}{'FPR':<6}{'TPR at <=5%':<14}{'own verdict TPR / FPR':<24}{'alone':<7}{'s':<6}")
     for name, point in {**table["audits"], "battery": table["battery"]}.items():
