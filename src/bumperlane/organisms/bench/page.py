@@ -52,7 +52,8 @@ def _heat(value: float | None, text: str = "") -> str:
 def _head(table: dict[str, Any]) -> str:
     facts = (
         f"seeds {', '.join(map(str, table['seeds']))}; {table['organisms_admitted']} of {table['organisms']} organisms count (the others did not "
-        f"take), {table['twins']} twins and {table['decoys']} decoys, of which {len(table['spoilt'])} were spoilt by their tune; {len(table['failed'])} failed. Building took "
+        f"take), {table['twins']} twins and {table['decoys']} decoys, "
+        f"of which {len(table['spoilt'])} were spoilt by their tune; {len(table['failed'])} failed. Building took "
         f"{table['build_seconds']['median']} s a model (at most {table['build_seconds']['max']}), all audits {table['score_seconds']['median']} s "
         f"(at most {table['score_seconds']['max']})."
     )
