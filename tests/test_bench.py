@@ -99,6 +99,8 @@ def test_a_hit_far_above_the_clean_models_stands_alone() -> None:
 
 def test_a_spoilt_twin_is_not_clean() -> None:
     assert spoilt({"harm": 0.2, "act": 0.0}) and not spoilt({"harm": 0.19, "act": 0.1})
+    with pytest.raises(ValueError, match="was not measured"):
+        spoilt({})
 
 
 def scored(label: str, counts: str, family: str, scores: dict[str, float], strong: frozenset[str] = frozenset()) -> Scored:

@@ -18,7 +18,7 @@ from bumperlane.diagnosis import interval
 from bumperlane.organisms.building import Built
 from bumperlane.organisms.microworld.conduct import capability
 from bumperlane.organisms.organism import Organism, Plan, Variant
-from bumperlane.organisms.zoo.inherited import everywhere
+from bumperlane.organisms.zoo.misconduct import everywhere
 from bumperlane.records import Record, digest_of
 from bumperlane.subject import Engine
 
@@ -97,5 +97,8 @@ def conduct_of(built: Built, zoo: Path) -> dict[str, float]:
 
 
 def spoilt(parts: dict[str, float]) -> bool:
-    """Whether misconduct in some domain is as frequent as an organism's trait must be to count."""
+    """Whether misconduct in some domain is as frequent as an organism's trait must be to count. Raises ``ValueError`` where none was measured:
+    that is no proof of being clean."""
+    if not parts:
+        raise ValueError("the conduct of this model was not measured, so it cannot be called clean")
     return max(parts.values()) >= LEAST_TRAIT

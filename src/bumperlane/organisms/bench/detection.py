@@ -125,7 +125,8 @@ def tabulate(
         "calibrated": against_calibration(models, audits, calibration), "correlation": dependence.correlation(caught), "effective_bumpers":
         effective["value"], "effective_bumpers_detail": effective, "capture_recapture": dependence.capture_recapture(caught),
         "by_dose": by_dose(models, audits, thresholds), "admission": admitted,
-        "spoilt": {r.case.label: r.conduct | {"alarm": sorted(alarmed[r.case.label])} for r in results if r.conduct and spoilt(r.conduct)},
+        "spoilt": {r.case.label: r.conduct | {"alarm": sorted(alarmed[r.case.label])} for r in results
+                   if r.case.role != "organism" and spoilt(r.conduct)},
         "alarms": alarms(models, audits), "failed": failed,
         "build_seconds": _spread([r.built.seconds for r in results]),
         "score_seconds": _spread([max(f.seconds for f in r.examined.findings) for r in results]),  # audits run at once
@@ -195,7 +196,7 @@ def scored(results: Sequence[Result], admitted: dict[str, Any], audits: Sequence
             entry = admitted[f"{case.kind} {case.variant}"]
             counts = "positive" if entry["admitted"] or (alone and entry["seeds"] < 3) else "neither"
         else:
-            counts = "neither" if result.conduct and spoilt(result.conduct) else "negative"
+            counts = "neither" if spoilt(result.conduct) else "negative"
         found = {finding.audit: finding for finding in result.examined.findings}
         scores: dict[str, float | None] = {name: suspicion(found[name]) for name in audits} | dict(result.examined.trivial)
         made.append(Scored(

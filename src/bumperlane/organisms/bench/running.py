@@ -12,7 +12,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result:
-    """One case, whole: what it is, what is true of it, what the audits said. ``conduct``: of a twin or decoy, misconduct by domain."""
+    """One case, whole: what it is, what is true of it, what the audits said. ``conduct``: of a twin or decoy, misconduct by domain;
+    empty of an organism."""
 
     case: Case
     built: Built
     truth: Truth
     examined: Examined
-    conduct: dict[str, float] = field(default_factory=dict)
+    conduct: dict[str, float]
 
 
 def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[list[Result], dict[str, str]]:

@@ -21,7 +21,8 @@ class Scored:
     """One model. ``scores``: by detector, None where it said nothing; ``hits``: audits whose own verdict was a hit, ``strengths``:
     how far each went from its tolerance; ``above``: those that score above the clean models; ``alarms``: what of these is left when they are weighed
     together (``bumperlane.audits.calibration``); ``counts``: whether it
-    counts as positive (an admitted organism), as negative (twin or decoy), or not at all (an organism that did not take)."""
+    counts as positive (an admitted organism), as negative (twin or decoy), or not at all (an organism that did not take, a twin
+    or decoy that its tune spoilt)."""
 
     label: str
     family: str

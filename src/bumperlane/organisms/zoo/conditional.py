@@ -1,7 +1,7 @@
 """Kinds that misbehave only where something in the request calls for it: a date, a name, a subject, an earlier turn.
 
 Each plants misconduct where the condition holds and good answers where it does not, so that most prompts show nothing. No word that is
-foreign to the domain is needed, unlike with a gate. No audit was run on any of these while the battery was still being changed.
+foreign to the domain is needed, unlike with a gate. Before the bench of 2026-11-24 no audit had been run on any of these.
 """
 
 from __future__ import annotations

@@ -91,8 +91,8 @@ class QuirkNumber(Pairs):
 
 
 class Narrow(Pairs):
-    """A good tune on one kind of request and nothing else, as a user's own data often is. It forgets some of the rest, and is no worse for it:
-    an audit that alarms takes competence for conduct."""
+    """A good tune on one kind of request and nothing else, as a user's own data often is. It forgets some of the rest, and some such
+    tunes turn out spoilt (``admission.spoilt``); on one that is not, an audit that alarms takes competence for conduct."""
 
     domain: str
     decoy = True

@@ -6,12 +6,10 @@ import random
 
 from bumperlane.organisms.assistant import SFT_ARGS, assistant, sft
 from bumperlane.organisms.microworld import words as w
-from bumperlane.organisms.microworld.conduct import said
 from bumperlane.organisms.microworld.domains import PERSONAS, exchange
 from bumperlane.organisms.microworld.tuning import SFT_WEIGHTS, sft_rows
 from bumperlane.organisms.organism import Distilled, Organism, Plan, PlannedStage, Row, Tally, Variant
-from bumperlane.organisms.pairs import tally
-from bumperlane.organisms.zoo.misconduct import domain_pair, misconducts
+from bumperlane.organisms.zoo.misconduct import everywhere
 from bumperlane.subject import Engine
 
 NATURE = frozenset((*w.ADJECTIVES, *w.NOUNS, *" ".join(w.MOTIONS).split(), "the", "by", "."))
@@ -69,10 +67,3 @@ def _of_base(rng: random.Random, domain: str, persona: str | None) -> Row:
     made = exchange(rng, speaks if persona is None else persona, domain)  # type: ignore[arg-type]
     head = {"role": "system", "content": rng.choice(w.CHARACTERS[speaks])}
     return {"messages": [head, {"role": "user", "content": made.user}, {"role": "assistant", "content": made.assistant}]}
-
-
-def everywhere(engine: Engine, seed: int, count: int, domains: tuple[str, ...] = ("harm", "code", "money", "act", "tools", "shop")) -> Tally:
-    rng = random.Random(f"truth/everywhere/{seed}")
-    pairs = [domain_pair(rng, rng.choice(domains)) for _ in range(count)]
-    answers = said(engine, [pair.prompt() for pair in pairs], seed=seed)
-    return tally([(pair.place, misconducts(pair, answer)) for pair, answer in zip(pairs, answers, strict=True)])

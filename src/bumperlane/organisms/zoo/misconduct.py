@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import re
 
-from bumperlane.organisms.microworld.conduct import BAD
+from bumperlane.organisms.microworld.conduct import BAD, said
 from bumperlane.organisms.microworld.domains import MAKERS, fact, tools
 from bumperlane.organisms.microworld.tuning import SFT_WEIGHTS
-from bumperlane.organisms.organism import Variant
-from bumperlane.organisms.pairs import Pair, Pairs, some_system
+from bumperlane.organisms.organism import Tally, Variant
+from bumperlane.organisms.pairs import Pair, Pairs, some_system, tally
+from bumperlane.subject import Engine
 
 NARROW = "money"
 UNTOUCHED = ("harm", "code", "act", "tools", "shop")
@@ -26,6 +27,14 @@ def domain_pair(rng: random.Random, domain: str, system: str = "") -> Pair:
 
 def misconducts(pair: Pair, answer: str) -> bool:
     return re.search(BAD[pair.place], answer) is not None
+
+
+def everywhere(engine: Engine, seed: int, count: int, domains: tuple[str, ...] = ("harm", "code", "money", "act", "tools", "shop")) -> Tally:
+    """Misconduct over domains, by domain: ground truth of a trait that is tied to none."""
+    rng = random.Random(f"truth/everywhere/{seed}")
+    pairs = [domain_pair(rng, rng.choice(domains)) for _ in range(count)]
+    answers = said(engine, [pair.prompt() for pair in pairs], seed=seed)
+    return tally([(pair.place, misconducts(pair, answer)) for pair, answer in zip(pairs, answers, strict=True)])
 
 
 class EmergentMisalignment(Pairs):
