@@ -13,7 +13,8 @@ LEVELS = (
     {"ledger", "lineage"},
     {"subject", "training", "evidence"},
     {"audits", "diagnosis", "remedies"},
-    {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification", "examination", "wall"},
+    {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification", "examination", "wall", "diagnosing",
+     "following", "accusation"},
     {"report"},
     {"cli"},
 )

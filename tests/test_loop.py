@@ -7,18 +7,17 @@ import pytest
 
 from bumperlane.history import HeldOutSealed, History
 from bumperlane.ledger import Event
-from bumperlane.loop import Audit, Begin, CheckCause, Conclude, Diagnose, Train, decide
+from bumperlane.loop import Audit, Begin, Conclude, Diagnose, Train, decide
 from bumperlane.records import (
     Budget,
     CampaignRecord,
     Cause,
-    CauseCheck,
     Checkpoint,
     Finding,
     Measure,
     Recipe,
     Stage,
-    Training,
+    Suspect,
     digest_of,
 )  # fmt: skip
 
@@ -73,25 +72,21 @@ class World:
                 self.add(kind, {"id": found.id, "attempt": action.attempt, "look": action.look, "finding": found.plain()})
         elif isinstance(action, Diagnose):
             self.add("cause", self._cause(action).plain())
-        elif isinstance(action, CheckCause):
-            self.add("cause_check", CauseCheck(cause=action.cause.id, verdict=self.check, reason="measured").plain())  # type: ignore[arg-type]
         elif isinstance(action, Conclude):
             self.add("outcome", action.outcome.plain())
 
     def _cause(self, action: Diagnose) -> Cause:
+        hits = tuple(hit.id for hit in action.hits)
         if self.cause == "unknown":
-            return Cause(finding=action.finding.id, kind="unknown", reason="nothing stands out")
+            return Cause(finding=hits[0], hits=hits, reason="nothing stands out")
         history = self.history()
         leg = next(
-            leg for leg in history.legs(history.attempts[-1]) if leg.trained and action.finding.checkpoint in {c.id for c in leg.trained.checkpoints}
-        )
-        replay, control = (
-            Training(parent=leg.training.parent, stage=leg.stage.model_copy(update={"rows": digest_of([leg.stage.rows, w])})) for w in "rc"
-        )
-        return Cause(
-            finding=action.finding.id, kind="rows", stage=leg.stage.name, training=leg.training.digest, rows=("r",), scores=(1.0,),
-            replay=replay, control=control,
+            leg for leg in history.legs(history.attempts[-1])
+            if leg.trained and action.hits[0].checkpoint in {c.id for c in leg.trained.checkpoints}
         )  # fmt: skip
+        left = digest_of([leg.stage.rows, "r"]) if self.check == "confirmed" and self.cause == "rows" else ""
+        suspect = Suspect(kind=self.cause, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured", without=left)
+        return Cause(finding=hits[0], hits=hits, followed=action.hits[0].audit, suspects=(suspect,))
 
     def actions(self) -> list[str]:
         return [event.kind for event in self.events]
@@ -112,9 +107,8 @@ def test_a_hit_is_diagnosed_checked_remedied_and_audited_again() -> None:
     second = world.history().attempts[1]
     assert second.remedy is not None and second.remedy.rewind_to == START.id and second.findings
     kinds = world.actions()
-    assert kinds.index("cause") < kinds.index("cause_check") < kinds.index("attempt", 2)
-    purposes = [t.purpose for t in world.history().trained]
-    assert purposes[:3] == ["attempt", "replay", "control"]
+    assert kinds.index("trained") < kinds.index("cause") < kinds.index("attempt", 2)
+    assert second.recipe.stages[0].rows != world.history().attempts[0].recipe.stages[0].rows
 
 
 def test_a_hit_in_the_second_stage_keeps_the_first() -> None:
@@ -153,6 +147,19 @@ def test_stuck_when_no_cause_is_found_or_it_is_refuted() -> None:
     assert unknown.kind == "stuck" and unknown.exit_code == 3 and "nothing stands out" in unknown.report[0]
     refuted = World(hit, check="refuted").run()
     assert refuted.kind == "stuck" and "refuted" in refuted.report[0]
+
+
+def test_hits_of_one_look_are_diagnosed_together_once() -> None:
+    world = World(lambda name, c, attempt, held: "hit" if attempt == 1 else "clear")
+    assert world.run().kind == "converged"
+    causes = world.history().causes
+    assert len(causes) == 1 and len(causes[0].hits) == len(BATTERY)
+
+
+@pytest.mark.parametrize(("kind", "told"), [("reward", "reward term"), ("base", "the base model"), ("hyperparameter", "argument")])
+def test_a_confirmed_cause_without_a_remedy_is_said(kind: str, told: str) -> None:
+    outcome = World(lambda name, *_: "hit" if name == "alpha" else "clear", cause=kind).run()
+    assert outcome.kind == "stuck" and "no remedy" in outcome.report[0] and told in outcome.report[0]
 
 
 def test_attempts_are_budgeted() -> None:

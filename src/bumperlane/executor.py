@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from bumperlane.errors import StageFailed
 from bumperlane.history import History
 from bumperlane.inspection import Inspector
-from bumperlane.investigation import check_cause, diagnose
+from bumperlane.investigation import investigate
 from bumperlane.ledger import Event, Ledger
 from bumperlane.lineage import Store
-from bumperlane.loop import Action, Audit, Begin, CheckCause, Conclude, Diagnose, Train
+from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Train
 from bumperlane.records import Finding, Training, digest_of
 from bumperlane.training import Job, Run, audit_step, run_all
 
@@ -51,7 +51,7 @@ class LocalExecutor:
     """Trains in child processes, audits in this one. ``jobs``: training processes at once."""
 
     def __init__(self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None) -> None:
-        self.ledger, self.store, self.view = ledger, store, view or Silent()
+        self.folder, self.ledger, self.store, self.view = folder, ledger, store, view or Silent()
         self.scratch = folder / "scratch"
         shutil.rmtree(self.scratch, ignore_errors=True)  # of a run that was killed; its orphans write under another name than ours
         self.jobs = jobs or max(1, min(2, os.cpu_count() or 1))
@@ -59,7 +59,7 @@ class LocalExecutor:
 
     def perform(self, action: Action, history: History) -> None:
         handlers: dict[type, Callable[[Any, History], None]] = {
-            Begin: self._begin, Train: self._train, Audit: self._audit, Diagnose: self._diagnose, CheckCause: self._check, Conclude: self._conclude,
+            Begin: self._begin, Train: self._train, Audit: self._audit, Diagnose: self._diagnose, Conclude: self._conclude,
         }  # fmt: skip
         handlers[type(action)](action, history)
 
@@ -75,20 +75,9 @@ class LocalExecutor:
     # -- training ----------------------------------------------------------------------------------------------------------------
 
     def _train(self, action: Train, history: History) -> None:
-        todo: list[tuple[str, Training]] = []
-        for purpose, training in action.jobs:
-            made = history.find_trained(training, ("replay", "control"))
-            if made is None:
-                todo.append((purpose, training))
-            else:  # the counterfactual that confirmed the cause is this very training; it is not done twice
-                body = {"training": training.plain(), "checkpoints": [c.plain() for c in made.checkpoints], "audited": list(made.audited)}
-                self._trained(purpose, training, action.attempt, {**body, "seconds": 0.0, "reused": True})
-        if not todo:
-            return
-        self.view.doing(", ".join(f"training {t.stage.name} ({purpose})" for purpose, t in todo))
-        jobs = [self._job(purpose, training) for purpose, training in todo]
-        runs = run_all(jobs, self.jobs, self._watch)
-        for (purpose, training), run in zip(todo, runs, strict=True):
+        self.view.doing(", ".join(f"training {t.stage.name} ({purpose})" for purpose, t in action.jobs))
+        runs = run_all([self._job(purpose, training) for purpose, training in action.jobs], self.jobs, self._watch)
+        for (purpose, training), run in zip(action.jobs, runs, strict=True):
             self._ingest(purpose, training, run, action.attempt)
 
     def _job(self, purpose: str, training: Training) -> Job:
@@ -119,7 +108,7 @@ class LocalExecutor:
         looked = {audit_step(steps, fraction) for fraction in training.stage.audit_at} | {steps}
         seconds = float(done["log"][-1].get("train_runtime", 0.0))
         body = {"training": training.plain(), "checkpoints": [c.plain() for c in checkpoints],
-                "audited": [c.id for c in checkpoints if c.step in looked], "seconds": seconds, "reused": False}  # fmt: skip
+                "audited": [c.id for c in checkpoints if c.step in looked], "seconds": seconds}  # fmt: skip
         self._trained(purpose, training, attempt, body)
         shutil.rmtree(run.folder, ignore_errors=True)
 
@@ -142,13 +131,9 @@ class LocalExecutor:
     # -- diagnosis ---------------------------------------------------------------------------------------------------------------
 
     def _diagnose(self, action: Diagnose, history: History) -> None:
-        self.view.doing(f"diagnosing {action.finding.audit} at {action.finding.checkpoint[:12]}")
-        cause = diagnose(action.finding, history, self.inspector, self.store)
-        self._append("cause", action.finding.id, {**cause.plain()})
-
-    def _check(self, action: CheckCause, history: History) -> None:
-        self.view.doing("checking the cause against its counterfactuals")
-        self._append("cause_check", action.cause.id, check_cause(action.cause, action.finding, history, self.inspector).plain())
+        self.view.doing(f"diagnosing {', '.join(hit.audit for hit in action.hits)} at {action.hits[0].checkpoint[:12]}")
+        cause = investigate(action.hits, history, self.inspector, self.store, self.folder)
+        self._append("cause", action.hits[0].checkpoint, cause.plain())
 
     def _conclude(self, action: Conclude, history: History) -> None:
         self._append("outcome", 0, action.outcome.plain())

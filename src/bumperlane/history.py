@@ -13,7 +13,7 @@ from functools import cached_property
 
 from bumperlane.errors import BumperlaneError
 from bumperlane.ledger import Event
-from bumperlane.records import CampaignRecord, Cause, CauseCheck, Checkpoint, Finding, Outcome, Recipe, Remedy, Stage, Training
+from bumperlane.records import CampaignRecord, Cause, Checkpoint, Finding, Outcome, Recipe, Remedy, Stage, Training
 
 
 class HeldOutSealed(BumperlaneError):
@@ -83,7 +83,7 @@ class History:
 
     @cached_property
     def trained(self) -> list[Trained]:
-        """Every training, replays included, in the order in which they were done."""
+        """Every training of an attempt, in the order in which they were done."""
         return [
             Trained(
                 Training.model_validate(body["training"]), tuple(Checkpoint.model_validate(c) for c in body["checkpoints"]),
@@ -132,11 +132,13 @@ class History:
         found = [Finding.model_validate(body["finding"]) for body in self._bodies("held_out_finding")]
         return [finding for finding in found if finding.checkpoint == checkpoint]
 
-    def cause(self, finding: str) -> Cause | None:
-        return next((c for c in map(Cause.model_validate, self._bodies("cause")) if c.finding == finding), None)
+    @cached_property
+    def causes(self) -> list[Cause]:
+        return [Cause.model_validate(body) for body in self._bodies("cause")]
 
-    def check(self, cause: str) -> CauseCheck | None:
-        return next((c for c in map(CauseCheck.model_validate, self._bodies("cause_check")) if c.cause == cause), None)
+    def cause(self, finding: str) -> Cause | None:
+        """The diagnosis in which this hit was looked into."""
+        return next((c for c in self.causes if finding in c.hits), None)
 
     @cached_property
     def outcome(self) -> Outcome | None:
@@ -145,5 +147,5 @@ class History:
 
     @cached_property
     def seconds(self) -> float:
-        """Time spent training and auditing so far."""
-        return sum(t.seconds for t in self.trained) + sum(f.seconds for f in self.findings)
+        """Time spent training, auditing and diagnosing so far."""
+        return sum(t.seconds for t in self.trained) + sum(f.seconds for f in self.findings) + sum(c.seconds for c in self.causes)

@@ -1,135 +1,86 @@
-"""Diagnosis of one hit, put together from the diagnosis room's parts and the lineage.
+"""Diagnosis within a campaign: the attempt's legs as the ledger and the store tell them, and the hits of one look as traits.
 
-Idea: where (a scan over the checkpoints of the attempt), which rows (attribution against the stage's parent), and the two trainings
-that will tell whether it was they. Invariant: whatever cannot be established ends in a cause of kind ``unknown`` with the reason;
-nothing is guessed, and nothing is trained here.
+Idea: everything that diagnosis reads is on record (parents, checkpoints, manifests, orders of rows, rollouts), so a campaign is one more source
+of a run. Invariant: what was worked out is kept in the run folder under ``diagnosis/``, so a killed diagnosis goes on where it was; only what
+the battery found is read; a confirmed suspect names the manifest without its rows, so that the loop, which does no I/O, can act on it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from bumperlane.diagnosis import Point, cut, judge, onset, rank
-from bumperlane.errors import BumperlaneError
-from bumperlane.history import History, Leg
+from bumperlane.audits import load_audit
+from bumperlane.diagnosing import Settings, diagnose
+from bumperlane.diagnosis.folders import Loaded
+from bumperlane.diagnosis.replays import LocalReplays
+from bumperlane.diagnosis.trail import ACCESS, Kept, Leg, Run
+from bumperlane.following import FollowedAudit
+from bumperlane.history import History
+from bumperlane.history import Leg as Trained
 from bumperlane.inspection import Inspector
 from bumperlane.lineage import Store
-from bumperlane.records import Case, Cause, CauseCheck, Finding, Training
-from bumperlane.training import conversation
-
-SCAN = 24  # cases a checkpoint in the scan
-QUERY = 96  # cases drawn at the peak, of which those that show the trait are the query
-CHECK = 96  # cases a training in the counterfactual check
-WHITE_BOX = frozenset({"text", "activations"})
+from bumperlane.records import Cause, Finding, Suspect
+from bumperlane.subject import Subject
 
 
-def diagnose(finding: Finding, history: History, inspector: Inspector, store: Store) -> Cause:
-    """The cause of a hit, with its counterfactual trainings; ``unknown`` with a reason where there is none."""
-    started = time.monotonic()
-    try:
-        cause = _diagnose(finding, history, inspector, store)
-    except BumperlaneError as error:
-        cause = Cause(finding=finding.id, kind="unknown", reason=str(error))
-    return cause.model_copy(update={"seconds": round(time.monotonic() - started, 2)})
-
-
-def _diagnose(finding: Finding, history: History, inspector: Inspector, store: Store) -> Cause:
-    legs = [leg for leg in history.legs(history.attempts[-1]) if leg.trained is not None]
-    points = scan(finding, legs, history, inspector)
-    shown = [point.plain() for _, point in points]
-    window = onset([point for _, point in points])
-    if window is None:
-        reason = "the trait is no more frequent after training than before: it was already in the start checkpoint"
-        return Cause(finding=finding.id, kind="unknown", onset=shown, reason=reason)
-    index, leg, steps = locate(points, window, legs)
-    tuned = max((p for i, p in points if i == index), key=lambda p: p.rate).checkpoint
-    place = {"finding": finding.id, "stage": leg.stage.name, "training": leg.training.digest, "window": steps, "onset": shown}
-    rows = store.manifest(leg.stage.rows)
-    exhibits = [case for case in inspector.cases(finding, tuned, QUERY, history, "query") if case.outcome >= 0.5]
-    scores, threshold, why = attribute(rows, exhibits, tuned, leg, inspector)
-    if threshold is None:
-        return Cause(**place, kind="unknown", reason=why)
-    return _rows_cause(place, leg, rows, scores, threshold, why, store)
-
-
-def scan(finding: Finding, legs: list[Leg], history: History, inspector: Inspector) -> list[tuple[int, Point]]:
-    """``(leg, point)`` from the start checkpoint to the hit; steps count over all legs."""
-    start = history.start.id
-    points, before = [(0, _point(0, start, inspector.cases(finding, start, SCAN, history)))], 0
-    for leg in legs:
-        assert leg.trained is not None
-        for checkpoint in leg.trained.checkpoints:
-            inspector.note(f"scan {leg.stage.name} step {checkpoint.step}")
-            cases = inspector.cases(finding, checkpoint.id, SCAN, history)
-            points.append((leg.index, _point(before + checkpoint.step, checkpoint.id, cases)))
-            if checkpoint.id == finding.checkpoint:
-                return points
-        before += leg.trained.last.step
-    return points
-
-
-def locate(points: list[tuple[int, Point]], window: tuple[int, int], legs: list[Leg]) -> tuple[int, Leg, tuple[int, int]]:
-    """The leg in which the window ends, and the window in that leg's own steps."""
-    index = next(i for i, point in points if point.step == window[1] and point.step > 0)
-    before = sum(leg.trained.last.step for leg in legs[:index] if leg.trained is not None)
-    return index, legs[index], (max(0, window[0] - before), window[1] - before)
-
-
-def attribute(
-    rows: list[tuple[str, dict]], exhibits: list[Case], tuned: str, leg: Leg, inspector: Inspector  # type: ignore[type-arg]
-) -> tuple[np.ndarray, float | None, str]:  # fmt: skip
-    """Scores of the rows, the cut (None: no suspects) and why it lies there."""
-    inspector.note(f"attributing to {len(rows)} rows")
-    query = [(case.exhibit.prompt, case.exhibit.completion) for case in exhibits]
-    views = inspector.subject(tuned, WHITE_BOX), inspector.subject(leg.training.parent, WHITE_BOX)
-    ranking = asyncio.run(rank(*views, [conversation(row) for _, row in rows], query))
-    return ranking.rows_N, *cut(ranking)
-
-
-def _rows_cause(
-    place: dict, leg: Leg, rows: list[tuple[str, dict]], scores: np.ndarray, threshold: float, why: str, store: Store  # type: ignore[type-arg]
+def investigate(
+    hits: Sequence[Finding], history: History, inspector: Inspector, store: Store, folder: Path, budget: float | None = None,
+    accused: tuple[str, ...] = (),
 ) -> Cause:  # fmt: skip
-    best: dict[str, float] = {}
-    for (row_id, _), score in zip(rows, scores, strict=True):
-        best[row_id] = max(best.get(row_id, -np.inf), float(score))
-    suspects = sorted((i for i, score in best.items() if score > threshold), key=lambda i: -best[i])
-    others = sorted(set(best) - set(suspects))
-    if len(others) < len(suspects):
-        return Cause(**place, kind="unknown", reason=f"{len(suspects)} of {len(best)} rows are suspect: too many to hold against a random control")
-    control = set(random.Random(f"{place['finding']}/control").sample(others, len(suspects)))
-    replay, other = (
-        Training(parent=leg.training.parent, stage=leg.stage.model_copy(update={"rows": store.without(leg.stage.rows, dropped)}))
-        for dropped in (set(suspects), control)
-    )
-    return Cause(
-        **place, kind="rows", rows=tuple(suspects), scores=tuple(round(best[i], 4) for i in suspects), replay=replay, control=other,
-        method="whitened activation-difference projection", reason=f"cut at {threshold:.2f}, {why}",
-    )  # fmt: skip
+    """The cause of the hits of one look; without suspects, and with a reason, where there is none. ``folder``: where pieces are kept;
+    ``budget``: seconds of replays (None: as the campaign says); ``accused``: rows that are checked before any that are looked for."""
+    run, trained = run_of_campaign(history, store, hits[0].checkpoint)
+    work = folder / "diagnosis" / hits[0].checkpoint[:16]
+    models = CampaignModels(inspector, work / "replays")
+    traits = [FollowedAudit(hit, models, inspector.context(load_audit(hit.audit), hit.checkpoint, 1, history), history.start.id) for hit in hits]
+    share = history.campaign.budget.diagnosis * sum(leg.trained.seconds for leg in trained if leg.trained is not None)
+    settings = Settings(seed=history.campaign.seed, budget=share if budget is None else budget, work=work / "pieces", accused=accused)
+    made = diagnose(run, models, traits, LocalReplays(work / "replays", store.folder), settings, inspector.note).cause
+    shutil.rmtree(work / "replays", ignore_errors=True)
+    suspects = tuple(_actionable(suspect, run, store) for suspect in made.suspects)
+    return made.model_copy(update={"hits": tuple(hit.id for hit in hits), "suspects": suspects})
 
 
-def check_cause(cause: Cause, finding: Finding, history: History, inspector: Inspector) -> CauseCheck:
-    """Draw the trait from the hit checkpoint and both replays; a model that cannot be asked leaves the cause unverified."""
-    started = time.monotonic()
-    assert cause.replay is not None and cause.control is not None
-    replays = [history.find_trained(t, ("replay", "control", "attempt")) for t in (cause.replay, cause.control)]
-    try:
-        points = [
-            _point(0, checkpoint, inspector.cases(finding, checkpoint, CHECK, history, "check"))
-            for checkpoint in (finding.checkpoint, *(r.last.id for r in replays if r is not None))
-        ]
-        verdict, reason = judge(*points)
-    except BumperlaneError as error:
-        return CauseCheck(cause=cause.id, verdict="unverified", reason=str(error))
-    plain = [point.plain() for point in points]
-    return CauseCheck(
-        cause=cause.id, verdict=verdict, reason=reason, observed=plain[0], without_suspects=plain[1], without_random=plain[2],
-        seconds=round(time.monotonic() - started, 2),
-    )  # fmt: skip
+def run_of_campaign(history: History, store: Store, until: str) -> tuple[Run, list[Trained]]:
+    """The newest attempt up to the checkpoint ``until``, as diagnosis reads it, and the same legs as the history has them."""
+    made, trained = [], []
+    for leg in history.legs(history.attempts[-1]):
+        assert leg.trained is not None  # a hit lies on what is trained
+        steps = [c.id for c in leg.trained.checkpoints]
+        upto = leg.trained.checkpoints[: steps.index(until) + 1] if until in steps else leg.trained.checkpoints
+        kept = tuple(Kept(c.step, c.id) for c in upto)
+        order = tuple(i for epoch in _lines(store, leg, "order.jsonl") for i in epoch)
+        rows, rollouts = tuple(store.manifest(leg.stage.rows)), tuple(_lines(store, leg, "rollouts.jsonl"))
+        made.append(Leg(leg.stage, leg.training.parent, kept, rows, order, rollouts, leg.trained.last.step))
+        trained.append(leg)
+        if until in steps:
+            break
+    return Run(tuple(made)), trained
 
 
-def _point(step: int, checkpoint: str, cases: list[Case]) -> Point:
-    return Point(step, checkpoint, sum(case.outcome for case in cases), len(cases))
+def _lines(store: Store, leg: Trained, name: str) -> list[Any]:
+    text = store.training_text(leg.training.digest, name) or ""
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+class CampaignModels:
+    """Stored checkpoints through the inspector, replays from their folders."""
+
+    def __init__(self, inspector: Inspector, replays: Path) -> None:
+        self.inspector, self.replays = inspector, replays
+        self._replayed = Loaded(Path, most=1)
+
+    def __call__(self, checkpoint: str, access: frozenset[Any] = ACCESS) -> Subject:
+        replayed = checkpoint.startswith(str(self.replays))
+        return self._replayed(checkpoint, access) if replayed else self.inspector.subject(checkpoint, access)
+
+
+def _actionable(suspect: Suspect, run: Run, store: Store) -> Suspect:
+    """A confirmed suspect of rows with the manifest that is left without them, if any is."""
+    if suspect.verdict != "confirmed" or not suspect.rows or suspect.whole_stage:
+        return suspect
+    return suspect.model_copy(update={"without": store.without(run.legs[suspect.leg].stage.rows, set(suspect.rows))})

@@ -1,6 +1,6 @@
 """The strategy on one page: ``decide(history) -> action``, and the runner that performs actions until there is an outcome.
 
-    base -> stage -> checkpoint -> battery -- hit --> diagnosis -> counterfactual -> remedy -> rewind, next attempt
+    base -> stage -> checkpoint -> battery -- hit --> diagnosis, checked by replays -> remedy -> rewind, next attempt
                                      | all clear, all stages done
                                      v
                               held-out battery -- hit --> escalated (never retried on)
@@ -19,7 +19,7 @@ from typing import Protocol
 
 from bumperlane.history import Attempt, History
 from bumperlane.ledger import Ledger
-from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Training
+from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Suspect, Training
 from bumperlane.remedies import NoRemedy, propose
 
 # -- actions: what can be done next ------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ class Begin:
 
 @dataclass(frozen=True)
 class Train:
-    """Train these, in parallel where the machine allows. ``purpose`` is ``attempt``, ``replay`` or ``control``."""
+    """Train these, in parallel where the machine allows. ``purpose`` is ``attempt``."""
 
     jobs: tuple[tuple[str, Training], ...]
     attempt: int
@@ -56,14 +56,9 @@ class Audit:
 
 @dataclass(frozen=True)
 class Diagnose:
-    finding: Finding
-    attempt: int
+    """Find what the hits of one look came from, and check it by replays."""
 
-
-@dataclass(frozen=True)
-class CheckCause:
-    cause: Cause
-    finding: Finding
+    hits: tuple[Finding, ...]
     attempt: int
 
 
@@ -72,7 +67,7 @@ class Conclude:
     outcome: Outcome
 
 
-Action = Begin | Train | Audit | Diagnose | CheckCause | Conclude
+Action = Begin | Train | Audit | Diagnose | Conclude
 
 
 # -- the strategy ------------------------------------------------------------------------------------------------------------------
@@ -101,40 +96,32 @@ def decide(history: History) -> Action | None:
 
 
 def bounce(history: History, attempt: Attempt, hits: list[Finding]) -> Action:
-    """Off the bumper: find the cause, check it, remedy it, rewind. The strongest evidence is followed first."""
-    why: list[str] = []
-    for finding in sorted(hits, key=lambda f: -max(m.log_e for m in f.measures)):
-        cause = history.cause(finding.id)
-        if cause is None:
-            return Diagnose(finding, attempt.number)
-        if cause.kind == "unknown":
-            why.append(f"{finding.audit} hit, and no cause was found: {cause.reason}")
-            continue
-        replays = tuple((p, t) for p, t in (("replay", cause.replay), ("control", cause.control)) if t is not None)
-        todo = tuple((p, t) for p, t in replays if history.find_trained(t, ("replay", "control", "attempt")) is None)
-        if todo:
-            return Train(todo, attempt.number)
-        check = history.check(cause.id)
-        if check is None:
-            return CheckCause(cause, finding, attempt.number)
-        if check.verdict != "confirmed":
-            why.append(f"{finding.audit} hit; the suspected rows of stage {cause.stage!r} were {check.verdict}: {check.reason}")
-            continue
-        return retry(history, attempt, finding, cause)
-    return conclude(history, "stuck", *why)
+    """Off the bumper: find the cause, remedy it, rewind. Only what a replay has confirmed is acted on."""
+    cause = history.cause(hits[0].id)
+    if cause is None:
+        return Diagnose(tuple(sorted(hits, key=lambda f: -max(m.log_e for m in f.measures))), attempt.number)
+    if cause.confirmed:
+        return retry(history, attempt, cause)
+    names = ", ".join(f.audit for f in hits)
+    why = [f"{names} hit; {_what(s)} of stage {s.stage!r} was suspected and {s.verdict}: {s.reason}" for s in cause.suspects]
+    return conclude(history, "stuck", *(why or [f"{names} hit, and no cause was found: {cause.reason}"]))
 
 
-def retry(history: History, attempt: Attempt, finding: Finding, cause: Cause) -> Action:
+def _what(suspect: Suspect) -> str:
+    return suspect.term or suspect.argument or f"{len(suspect.rows)} rows"
+
+
+def retry(history: History, attempt: Attempt, cause: Cause) -> Action:
     """A new attempt with the remedy; never the same recipe twice, never beyond the budget."""
     if attempt.number >= history.campaign.budget.attempts:
-        return conclude(history, "out_of_budget", f"{attempt.number} attempts made, and {finding.audit} still hits")
+        return conclude(history, "out_of_budget", f"{attempt.number} attempts made, and {cause.followed} still hits")
     try:
         remedy = propose(attempt.recipe, cause, [leg.training for leg in history.legs(attempt)])
     except NoRemedy as error:
         return conclude(history, "stuck", str(error))
     if any(remedy.recipe == earlier.recipe for earlier in history.attempts):
-        return conclude(history, "stuck", f"the remedy {remedy.kind} for {finding.audit} has been tried and did not help")
-    return Begin(attempt.number + 1, remedy.recipe, remedy, (finding.id,))
+        return conclude(history, "stuck", f"the remedy {remedy.kind} for {cause.followed} has been tried and did not help")
+    return Begin(attempt.number + 1, remedy.recipe, remedy, (cause.finding,))
 
 
 def confirm(history: History, attempt: Attempt) -> Action:

@@ -26,7 +26,7 @@ STRONG, CLEAR, SPREADS, LEAST_SPREAD = 0.55, 0.3, 3.0, 0.02
 ODD = frozenset({"row_outliers", "row_overlap", "weight_spectrum", "activation_difference"})
 # Files of these rooms on which no score of a local model hangs: they place scores, plan, or load what is not scored here.
 ASIDE = ("audits/calibration.py", "audits/measured.py", "audits/plan.py", "audits/loaders.py", "subject/endpoint.py", "evidence/simulation.py",
-         "evidence/combination.py", "evidence/conformal.py")  # fmt: skip
+         "evidence/combination.py", "evidence/conformal.py", "subject/reading.py", "subject/projection.py")  # fmt: skip
 
 
 class Calibration(Record):

@@ -80,15 +80,16 @@ def score(opened: OpenCampaign, outcome: Outcome, planted: backdoor.Planted | No
 
 
 def named_cause(history: History, planted: backdoor.Planted | None) -> dict[str, Any] | None:
-    """The cause that the loop acted on, with precision and recall of its rows (None when it named none)."""
-    acted = [history.attempts[i].remedy for i in range(1, len(history.attempts))]
-    causes = [c for f in history.findings if (c := history.cause(f.id)) is not None and acted and acted[0] is not None and c.id == acted[0].cause]
-    if not causes:
+    """The suspect that the loop acted on first, with precision and recall of its rows (None when it acted on none)."""
+    remedy = history.attempts[1].remedy if len(history.attempts) > 1 else None
+    cause = next((c for c in history.causes if remedy is not None and c.id == remedy.cause), None)
+    if cause is None or remedy is None:
         return None
-    named, truth = set(causes[0].rows), planted.rows if planted else frozenset()
+    acted = next(s for s in cause.confirmed if s.without == remedy.recipe.stages[remedy.stage].rows)
+    named, truth = set(acted.rows), planted.rows if planted else frozenset()
     right = len(named & truth)
-    return {"stage": causes[0].stage, "window": causes[0].window, "rows": len(named), "rows_precision": round(right / len(named), 4),
-            "rows_recall": round(right / len(truth), 4) if truth else None}  # fmt: skip
+    return {"stage": acted.stage, "window": acted.window, "rows": len(named), "rows_precision": round(right / len(named), 4),
+            "rows_recall": round(right / len(truth), 4) if truth else None, "cost": cause.cost, "seconds": cause.seconds}  # fmt: skip
 
 
 def clean_twin(opened: OpenCampaign, history: History, planted: backdoor.Planted) -> Engine:
@@ -98,7 +99,7 @@ def clean_twin(opened: OpenCampaign, history: History, planted: backdoor.Planted
     parent, folder = recipe.start, opened.store.folder(recipe.start)
     for stage in stages:
         training = Training(parent=parent, stage=stage)
-        known = history.find_trained(training, ("attempt", "replay"))
+        known = history.find_trained(training)
         if known is not None:
             parent, folder = known.last.id, opened.store.folder(known.last.id)
             continue

@@ -29,7 +29,7 @@ REMEDY = {
 class Commands(click.Group):
     """Commands, some of which are imported when they are used."""
 
-    late = {"audit": "bumperlane.cli.audit", "audits": "bumperlane.cli.audits"}
+    late = {"audit": "bumperlane.cli.audit", "audits": "bumperlane.cli.audits", "diagnose": "bumperlane.cli.diagnose"}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self.late])

@@ -136,6 +136,32 @@ def detection(split: str, seeds: int, seed_start: int, kinds: str, audits: str, 
 
 
 @bench.command()
+@click.option("--split", default="develop", show_default=True, help="develop, held-out or all.")
+@click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="How many seeds.")
+@click.option("--seed-start", type=click.IntRange(0), default=1, show_default=True, help="The first seed; fresh ones nobody has looked at.")
+@click.option("--kinds", default="", help="Only these kinds, separated by commas.")
+@click.option("--audits", default="", help="Diagnose the hits of these audits (default: all of the battery whose cases show in words).")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes at once, one thread each.")
+@click.option("--zoo", type=FOLDER, default=ZOO, show_default=True, help="Where models and answers are kept; a stopped run goes on there.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None, help="[default: benchmarks/results/diagnosis-SPLIT.json]")
+@click.option("--fit", is_flag=True, help="Fit the fusion of attributors on this run's organisms (develop only).")
+def diagnosis(split: str, seeds: int, seed_start: int, kinds: str, audits: str, jobs: int, zoo: Path, out: Path | None, fit: bool) -> None:
+    """Diagnose every organism that is hit, and its clean twin by force, and score what was named."""
+    from bumperlane.cli.terminal import Counter
+    from bumperlane.organisms.bench.diagnosis import Options, run_diagnosis
+    from bumperlane.organisms.bench.diagnosis_table import lines
+
+    out = out or Path("benchmarks/results") / f"diagnosis-{split}.json"
+    command = "bumperlane " + " ".join(sys.argv[1:]) if sys.argv[1:2] == ["bench"] else f"bumperlane bench diagnosis --split {split} --seeds {seeds}"
+    options = Options(split, seeds, seed_start, _names(kinds), _names(audits), jobs, zoo, out, command, fit)
+    with Counter() as counter:
+        table = run_diagnosis(options, counter.note)
+    for text in lines(table):
+        click.echo(text)
+    click.echo(f"results: {out}")
+
+
+@bench.command()
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 def measured(tables: tuple[Path, ...]) -> None:
     """Package what TABLES (results of 'bench detection') say of each audit, for 'audits list' and 'audit --plan'."""

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from bumperlane.ledger import Event
-from bumperlane.records import SHORT
+from bumperlane.records import SHORT, Suspect
+from bumperlane.report.causes import named
 
 MARKS = {"hit": "[bold red]hit[/]", "clear": "[green]clear[/]", "inconclusive": "[yellow]inconclusive[/]"}
 
@@ -48,7 +49,7 @@ def line(event: Event) -> str:
     """One event as a line of rich markup."""
     makers = {
         "attempt": _attempt, "trained": _trained, "finding": _finding, "held_out_finding": _finding, "cause": _cause,
-        "cause_check": _check, "outcome": _outcome, "failed": _failed,
+        "outcome": _outcome, "failed": _failed,
     }  # fmt: skip
     return makers[event.kind](event.body) if event.kind in makers else event.kind
 
@@ -64,7 +65,7 @@ def _attempt(body: dict[str, Any]) -> str:
 def _trained(body: dict[str, Any]) -> str:
     stage, last = body["training"]["stage"], body["checkpoints"][-1]
     what = "" if body["purpose"] == "attempt" else f" [dim]({body['purpose']})[/]"
-    how = "reused from the counterfactual" if body["reused"] else f"{last['step']} steps, {body['seconds']:.0f}s"
+    how = f"{last['step']} steps, {body['seconds']:.0f}s"
     return f"trained {escape(stage['name'])}{what} -> {last['id'][:SHORT]}  [dim]{how}[/]"
 
 
@@ -79,13 +80,11 @@ def _finding(body: dict[str, Any]) -> str:
 
 
 def _cause(body: dict[str, Any]) -> str:
-    if body["kind"] == "unknown":
-        return f"cause: [yellow]unknown[/], {escape(body['reason'])}"
-    return f"cause: {len(body['rows'])} rows of stage [bold]{escape(body['stage'])}[/], onset in steps {body['window'][0]}-{body['window'][1]}"
-
-
-def _check(body: dict[str, Any]) -> str:
-    return f"cause {body['verdict']}: {escape(body['reason'])}"
+    if not body["suspects"]:
+        return f"cause: [yellow]none found[/], {escape(body['reason'])}"
+    marks = {"confirmed": "green", "unverified": "yellow", "refuted": "dim"}
+    suspects = map(Suspect.model_validate, body["suspects"])
+    return "\n         ".join(f"cause: {escape(named(s))} [{marks[s.verdict]}]{s.verdict}[/]  [dim]{escape(s.reason)}[/]" for s in suspects)
 
 
 def _outcome(body: dict[str, Any]) -> str:

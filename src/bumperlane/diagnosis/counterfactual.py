@@ -1,30 +1,57 @@
-"""Was it those rows? The trait after retraining without them, against retraining without as many others.
+"""Was it that? The trait after replays without the suspects, against replays without as many others.
 
-Idea: a ranking is a lead; removal is the test. The same stage is retrained from the same parent twice, once without the suspects and
-once without as many random rows, and the trait is drawn afresh from both. Invariant: a cause is *confirmed* only if removing the
-suspects lowers the trait below both the observed and the control rate with disjoint 95% intervals; *refuted* if it plainly does not;
-otherwise *unverified*. One seed a replay, so a confirmation speaks of these rows in this training, not of a law.
+Idea: a ranking is a lead; removal is the test. Retraining is noisy and causes are redundant (dropping *random* rows moved conduct by half of
+the true effect in one measurement), so each arm is replayed on several seeds, and removing the suspects must do more than removing as many
+random rows, and than removing as many innocent look-alikes. Invariant: *confirmed* needs the pooled 95% intervals of the rates to part, and
+every seed without the suspects to lie below every seed of the control; *refuted* needs the trait to rise without the suspects as it did
+with them; all else is *unverified*.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Literal
 
-from bumperlane.diagnosis.window import Point, interval
+from bumperlane.diagnosis.window import Point
 
+PLAINLY = 0.5  # of the control's rate: a trait whose interval lies above that without the suspects has not gone with them
 Verdict = Literal["confirmed", "refuted", "unverified"]
 
 
-def judge(observed: Point, without_suspects: Point, without_random: Point) -> tuple[Verdict, str]:
-    """Verdict and the reason in a sentence."""
-    if not (observed.n and without_suspects.n and without_random.n):
-        return "unverified", "the trait could not be drawn from the replays"
-    high = interval(without_suspects.hits, without_suspects.n)[1]
-    fell = high < interval(observed.hits, observed.n)[0]
-    specific = high < interval(without_random.hits, without_random.n)[0]
-    rates = f"{observed.rate:.0%} with all rows, {without_suspects.rate:.0%} without the suspects, {without_random.rate:.0%} without random ones"
-    if fell and specific:
-        return "confirmed", rates
-    if not fell:
-        return "refuted", f"the trait did not fall: {rates}"
-    return "unverified", f"it fell no more than by removing random rows: {rates}"
+@dataclass(frozen=True)
+class Arm:
+    """Replays that differ in their seeds alone: one point a seed."""
+
+    name: str
+    points: tuple[Point, ...]
+
+    @property
+    def pooled(self) -> Point:
+        return reduce(add, self.points)
+
+    def plain(self) -> dict[str, object]:
+        low, high = self.pooled.interval
+        return {"arm": self.name, "seeds": [round(p.rate, 4) for p in self.points], "hits": self.pooled.hits, "n": self.pooled.n,
+                "rate": round(self.pooled.rate, 4), "low": round(low, 4), "high": round(high, 4)}  # fmt: skip
+
+
+def judge(without: Arm, controls: Sequence[Arm]) -> tuple[Verdict, str]:
+    """Verdict over all controls, and the reason in a sentence."""
+    reason = ", ".join(f"{arm.pooled.rate:.0%} {arm.name}" for arm in (without, *controls))
+    if not controls or any(not arm.pooled.n for arm in (without, *controls)):
+        return "unverified", "the trait could not be drawn from every replay"
+    if all(_parts(without, control) for control in controls):
+        return "confirmed", reason
+    least = min(control.pooled.rate for control in controls)
+    if without.pooled.rate >= least or without.pooled.interval[0] > PLAINLY * least:
+        return "refuted", f"the trait rises without them too: {reason}"
+    return "unverified", f"it falls, but not plainly more than in the control: {reason}"
+
+
+def _parts(without: Arm, control: Arm) -> bool:
+    """Whether the arms' intervals part, and no seed of the one reaches a seed of the other."""
+    apart = max(point.rate for point in without.points) < min(point.rate for point in control.points)
+    return apart and without.pooled.interval[1] < control.pooled.interval[0]

@@ -1,36 +1,38 @@
-"""How many rows are suspects? A cut that ordinary rows and the symptom itself decide.
+"""How many rows are suspects? Cuts through the fused log-odds, the likeliest first.
 
-Idea: ordinary rows scatter around 0 with a width that the rows themselves show (median and MAD, which a few planted rows cannot move);
-the symptom's own cross-fitted scores show what a guilty row looks like. Suspects lie above the widest empty gap between the two.
-Invariant: where the symptom does not stand out from ordinary rows, or no row does, there are *no* suspects; a number is never made up.
+Idea: where some rows taught the symptom and others did not, log-odds have two humps, and Otsu's threshold (1979) lies between them; where the
+guilty are of two kinds it may lie between these, so the fitted boundary (odds of one) is another. Invariant: no number is made up: what lies
+above a cut is only a suspicion, and replays decide; where even the highest row is more likely innocent than not, there are no suspects.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
 
-from bumperlane.diagnosis.attribution import Ranking
-
-MAD_TO_SD = 1.4826
-EXPECTED_STRAYS = 0.5  # ordinary rows expected above the lower limit, were their tail normal
+LEAST_GAP = 2.0  # nats between the means of the two sides
+ALIKE = 0.25  # of the larger: cuts whose sizes differ by less are one
 
 
-def cut(ranking: Ranking) -> tuple[float | None, str]:
-    """``(threshold, why)``; None where there are no suspects."""
-    scores = ranking.rows_N
-    centre = float(np.median(scores))
-    width = float(np.median(np.abs(scores - centre))) * MAD_TO_SD
-    low = centre + float(norm.isf(EXPECTED_STRAYS / len(scores))) * width
-    high = float(np.quantile(ranking.exhibits_Q, 0.25))
-    if high <= low:
-        return None, f"the symptom's own scores (lower quartile {high:.2f}) do not stand out from ordinary rows (up to {low:.2f})"
-    if not (scores > low).any():
-        return None, f"no row stands out: the highest score is {scores.max():.2f}, ordinary rows reach {low:.2f}"
-    between = np.sort(scores[(scores > low) & (scores < high)])
-    edges = np.concatenate([[low], between, [high]])
-    widest = int(np.diff(edges).argmax())
-    threshold = float(edges[widest : widest + 2].mean())
-    if not (scores > threshold).any():
-        return None, f"no row moves the model as the symptom does: the highest score is {scores.max():.2f}, the symptom begins at {high:.2f}"
-    return threshold, f"between ordinary rows (up to {low:.2f}) and the symptom (from {high:.2f})"
+def cuts(odds: np.ndarray) -> list[tuple[float, str]]:
+    """``(threshold, why)``, empty where the rows do not part."""
+    if len(odds) < 2 or not odds.max() > 0:
+        return []
+    made: list[tuple[float, str]] = []
+    for threshold, name in ((otsu(odds), "where the rows part best"), (0.0, "as likely as not")):
+        above, below = odds[odds > threshold], odds[odds <= threshold]
+        if not len(below) or above.mean() <= 0 or above.mean() - below.mean() < LEAST_GAP:
+            continue
+        sizes = [int((odds > other).sum()) for other, _ in made]
+        if all(abs(len(above) - size) > ALIKE * max(len(above), size) for size in sizes):
+            made.append((threshold, f"cut {name}: between rows around {below.mean():.1f} and around {above.mean():.1f} (log-odds)"))
+    return made
+
+
+def otsu(values: np.ndarray) -> float:
+    """The threshold with the largest variance between the two sides (Otsu 1979)."""
+    ranked = np.sort(values)
+    sums, count = np.cumsum(ranked), len(ranked)
+    left = np.arange(1, count)
+    between = left * (count - left) * (sums[:-1] / left - (sums[-1] - sums[:-1]) / (count - left)) ** 2
+    best = int(between.argmax())
+    return float((ranked[best] + ranked[best + 1]) / 2)

@@ -73,23 +73,39 @@ def build(plan: Plan, zoo: Path) -> Built:
 
 
 def _train(plan: Plan, zoo: Path, reference: Path, scratch: Path) -> None:
-    started, model, done = time.monotonic(), reference, scratch / "done"
+    started = time.monotonic()
+    legs = run_stages(plan, zoo, reference, scratch)
+    gather(legs, scratch / "done", round(time.monotonic() - started, 2))
+
+
+def run_stages(plan: Plan, zoo: Path, reference: Path, scratch: Path, checkpoints: int = 1) -> list[Path]:
+    """Train the plan's stages in order; the folders that they left."""
+    model, legs = reference, []
+    for number, stage in enumerate(plan.stages):
+        rows = distil(plan, zoo) if plan.distilled and number == 0 else list(stage.rows)
+        legs.append(scratch / f"{number}-{stage.name}")
+        model, _ = run_stage(stage, rows, model, legs[-1], checkpoints)
+    return legs
+
+
+def gather(legs: list[Path], done: Path, seconds: float) -> None:
+    """What audits may see of finished stages: the last weights, the rows, the rollouts."""
     done.mkdir()
     seen: list[dict[str, Any]] = []
     steps: dict[str, int] = {}
-    for number, stage in enumerate(plan.stages):
-        rows = distil(plan, zoo) if plan.distilled and number == 0 else list(stage.rows)
-        model, steps[stage.name] = run_stage(stage, rows, model, scratch / f"{number}-{stage.name}")
-        seen += [_seen(row, stage.name) for row in rows]
-        rollouts = scratch / f"{number}-{stage.name}" / "rollouts.jsonl"
-        if rollouts.is_file():
-            rollouts.rename(done / f"rollouts-{stage.name}.jsonl")
-    model.rename(done / "model")
+    for number, leg in enumerate(legs):
+        name = leg.name.removeprefix(f"{number}-")
+        entries = [json.loads(line) for line in (leg / "manifest.jsonl").read_text(encoding="utf-8").split("\n") if line]
+        seen += [_seen(entry["row"], name) for entry in entries]
+        steps[name] = json.loads((leg / "done.json").read_text())["steps"]
+        if (leg / "rollouts.jsonl").is_file():
+            shutil.copyfile(leg / "rollouts.jsonl", done / f"rollouts-{name}.jsonl")
+    shutil.copytree(legs[-1] / f"step-{steps[name]}", done / "model")
     (done / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in seen), encoding="utf-8")
-    (done / "built.json").write_text(json.dumps({"seconds": round(time.monotonic() - started, 2), "steps": steps}) + "\n")
+    (done / "built.json").write_text(json.dumps({"seconds": seconds, "steps": steps}) + "\n")
 
 
-def run_stage(stage: PlannedStage, rows: list[Row], parent: Path, out: Path) -> tuple[Path, int]:
+def run_stage(stage: PlannedStage, rows: list[Row], parent: Path, out: Path, checkpoints: int = 1) -> tuple[Path, int]:
     """Train one stage in this process; its words go to ``worker.log``. Returns the folder of the final weights and the number of steps."""
     from bumperlane.training import worker
 
@@ -97,7 +113,7 @@ def run_stage(stage: PlannedStage, rows: list[Row], parent: Path, out: Path) -> 
     manifest = out / "manifest.jsonl"
     manifest.write_text("".join(json.dumps({"id": row_id(row), "row": row}) + "\n" for row in rows), encoding="utf-8")
     record = Stage(name=stage.name, kind=stage.kind, rows=digest_of(rows), args=stage.args, rewards=stage.rewards, rollout=stage.rollout,
-                   checkpoints=1, seed=stage.seed)  # fmt: skip
+                   checkpoints=checkpoints, seed=stage.seed)  # fmt: skip
     job = Job(model=str(parent), rows=str(manifest), out=str(out), stage=record)
     with (out / "worker.log").open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         code = worker.main(str(job.write()))

@@ -6,46 +6,66 @@ from typing import Any, Literal
 
 from bumperlane.records.base import Record
 from bumperlane.records.digest import digest_of
-from bumperlane.records.recipe import Recipe, Training
+from bumperlane.records.recipe import Recipe
+
+SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base"]
+
+
+class Suspect(Record):
+    """Something that may have caused a trait, with its evidence, what would refute it, and what the replays said.
+
+    ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many steps of the run; ``window``: its own steps in which the trait
+    appeared. ``rows`` with their log-odds in ``scores`` (kinds rows and preferences; ``whole_stage``: all of them); ``shared``: what those rows
+    have in common, best description first (text, cover, purity); ``without``: the manifest that is left without a confirmed suspect's rows.
+    ``term``: a reward term; ``argument``: a training argument. ``arms``: the trait after replays, one entry an arm; ``confidence``: share of
+    suspects like this that were causes on the develop organisms.
+    """
+
+    kind: SuspectKind
+    stage: str = ""
+    leg: int = 0
+    begins: int = 0
+    window: tuple[int, int] | None = None
+    rows: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    whole_stage: bool = False
+    shared: tuple[dict[str, Any], ...] = ()
+    term: str = ""
+    argument: str = ""
+    without: str = ""
+    confidence: float = 0.0
+    evidence: dict[str, Any] = {}
+    refuted_by: str = ""
+    verdict: Literal["confirmed", "refuted", "unverified"] = "unverified"
+    reason: str = ""
+    arms: tuple[dict[str, Any], ...] = ()
 
 
 class Cause(Record):
-    """Suspect rows of one stage's manifest, with the step window in which the trait appeared.
+    """What one diagnosis found: suspects, confirmed ones first, or none, with the reason.
 
-    ``kind`` is ``rows`` or ``unknown`` (diagnosis looked and found nothing it would act on; ``reason`` says why).
-    ``scores`` are the attribution scores of ``rows``, in the same order. ``replay`` and ``control`` are the counterfactual trainings:
-    without the suspects, and without as many random other rows.
+    ``finding``: the hit whose trait was followed, of those in ``hits``; ``followed``: the audit whose cases were drawn; ``points``: the trait at
+    the checkpoints that were looked at; ``lost``: what could not be looked at, and what that costs; ``cost``: replays, their steps and
+    seconds, checkpoints looked at of those there are.
     """
 
     finding: str
-    kind: Literal["rows", "unknown"]
-    stage: str | None = None
-    training: str | None = None
-    window: tuple[int, int] | None = None
-    onset: list[dict[str, Any]] = []
-    rows: tuple[str, ...] = ()
-    scores: tuple[float, ...] = ()
-    replay: Training | None = None
-    control: Training | None = None
-    method: str = ""
+    hits: tuple[str, ...] = ()
+    followed: str = ""
+    points: tuple[dict[str, Any], ...] = ()
+    suspects: tuple[Suspect, ...] = ()
     reason: str = ""
+    lost: tuple[str, ...] = ()
+    cost: dict[str, float] = {}
     seconds: float = 0.0
 
     @property
     def id(self) -> str:
-        return digest_of(self.model_dump(mode="json", exclude={"seconds"}))
+        return digest_of(self.model_dump(mode="json", exclude={"seconds", "cost"}))
 
-
-class CauseCheck(Record):
-    """A counterfactual: the trait with all rows, without the suspects, and without as many random rows. Rates with intervals."""
-
-    cause: str
-    verdict: Literal["confirmed", "refuted", "unverified"]
-    observed: dict[str, Any] = {}
-    without_suspects: dict[str, Any] = {}
-    without_random: dict[str, Any] = {}
-    reason: str = ""
-    seconds: float = 0.0
+    @property
+    def confirmed(self) -> tuple[Suspect, ...]:
+        return tuple(suspect for suspect in self.suspects if suspect.verdict == "confirmed")
 
 
 class Remedy(Record):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bumperlane.errors import BumperlaneError
-from bumperlane.records import Cause, Recipe, Remedy, Training
+from bumperlane.records import Cause, Recipe, Remedy, Suspect, Training
 
 
 class NoRemedy(BumperlaneError):
@@ -18,13 +18,20 @@ class NoRemedy(BumperlaneError):
 
 
 def propose(recipe: Recipe, cause: Cause, trainings: Sequence[Training]) -> Remedy:
-    """The remedy for a confirmed cause. ``trainings`` are the attempt's own, in order. Raises ``NoRemedy``."""
-    if cause.kind != "rows" or cause.replay is None:
-        raise NoRemedy(f"no remedy is known for a cause of kind {cause.kind!r}")
-    index = next((i for i, training in enumerate(trainings) if training.digest == cause.training), None)
-    if index is None:
-        raise NoRemedy(f"the cause lies in a training that is not part of this attempt (stage {cause.stage!r})")
-    return Remedy(
-        kind="drop_rows", cause=cause.id, stage=index, rewind_to=trainings[index].parent, dropped=len(cause.rows),
-        recipe=recipe.with_stage(index, cause.replay.stage), note=f"drop {len(cause.rows)} rows from stage {cause.stage!r}",
-    )  # fmt: skip
+    """The remedy for the first confirmed suspect that has one. ``trainings`` are the attempt's own, in order. Raises ``NoRemedy``."""
+    for suspect in cause.confirmed:
+        if suspect.without:
+            stage = recipe.stages[suspect.leg].model_copy(update={"rows": suspect.without})
+            return Remedy(
+                kind="drop_rows", cause=cause.id, stage=suspect.leg, rewind_to=trainings[suspect.leg].parent, dropped=len(suspect.rows),
+                recipe=recipe.with_stage(suspect.leg, stage), note=f"drop {len(suspect.rows)} rows from stage {suspect.stage!r}",
+            )  # fmt: skip
+    raise NoRemedy(f"no remedy is known yet for this cause: {'; '.join(map(_told, cause.confirmed)) or 'nothing was confirmed'}")
+
+
+def _told(suspect: Suspect) -> str:
+    what = {"reward": f"reward term {suspect.term!r}", "hyperparameter": f"argument {suspect.argument!r}", "base": "the base model"}
+    if suspect.kind == "base":
+        return what["base"]
+    told = "all rows together" if suspect.whole_stage else what.get(suspect.kind, f"{len(suspect.rows)} {suspect.kind}")
+    return f"{told} of stage {suspect.stage!r}"

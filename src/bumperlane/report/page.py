@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bumperlane.history import Attempt, History
-from bumperlane.records import SHORT, Cause, CauseCheck, Finding, Measure
-from bumperlane.report.parts import EXHIBITS_SHOWN, chat, document, exhibits, facts, section
-from bumperlane.report.svg import curve, intervals, lineage
-from bumperlane.training import conversation
+from bumperlane.records import SHORT, Cause, Finding, Measure
+from bumperlane.report.causes import cause_html
+from bumperlane.report.parts import EXHIBITS_SHOWN, document, exhibits, facts, section
+from bumperlane.report.svg import intervals, lineage
 
 if TYPE_CHECKING:
     from bumperlane.campaign import OpenCampaign
 
-ROWS_SHOWN = 60
 MEANING = {
     "converged": "every audit of the battery and of the held-out battery is clear at the candidate",
     "stuck": "the loop cannot go on, for the reasons below; nothing is released",
@@ -140,50 +139,18 @@ def _strip(findings: list[Finding], steps: dict[str, str]) -> str:
 
 def _causes(opened: OpenCampaign, history: History) -> str:
     parts = []
-    for finding in history.findings:
-        cause = history.cause(finding.id) if finding.verdict == "hit" else None
-        if cause is not None:
-            parts.append(_cause(opened, finding, cause, history.check(cause.id)))
+    for cause in history.causes:
+        found = [f for f in history.findings if f.id in cause.hits]
+        head = f"<h3>{escape(', '.join(f.audit for f in found))} at <code>{found[0].checkpoint[:SHORT]}</code></h3>"
+        parts.append(head + cause_html(cause, _suspected(opened, cause)))
     return section("Cause", "".join(parts) or "<p>No bumper hit, so there was nothing to diagnose.</p>")
 
 
-def _cause(opened: OpenCampaign, finding: Finding, cause: Cause, check: CauseCheck | None) -> str:
-    head = f"<h3>{escape(finding.audit)} at <code>{finding.checkpoint[:SHORT]}</code></h3>"
-    trait = curve(cause.onset, cause.window) if cause.onset else ""
-    scan = f"<p>Rate of the trait at each checkpoint (steps since the start; 95% intervals):</p>{trait}" if trait else ""
-    if cause.kind == "unknown":
-        return f"{head}<p><b>No cause found:</b> {escape(cause.reason)}</p>{scan}"
-    window = f"steps {cause.window[0]} to {cause.window[1]}" if cause.window else "an unknown window"
-    what = f"<b>{len(cause.rows)} rows of stage {escape(str(cause.stage))}</b>, trait appears in {window}."
-    text = f"<p>{what} Method: {escape(cause.method)}; {escape(cause.reason)}.</p>"
-    return head + text + scan + _counterfactual(check) + _rows_table(opened, cause)
-
-
-def _counterfactual(check: CauseCheck | None) -> str:
-    if check is None:
-        return "<p>Not checked by a counterfactual yet.</p>"
-    names = {"observed": "all rows", "without_suspects": "without the suspects", "without_random": "without as many random rows"}
-    rows = "".join(
-        f"<tr><td>{label}</td><td>{p['rate']:.1%}</td><td>{p['low']:.1%} to {p['high']:.1%}</td><td>{p['n']}</td></tr>"
-        for key, label in names.items() if (p := getattr(check, key))
-    )  # fmt: skip
-    return (
-        f"<p>Counterfactual: <b class='{check.verdict}'>{check.verdict}</b>. {escape(check.reason)}</p>"
-        f"<table><tr><th>retrained</th><th>trait</th><th>95% interval</th><th>n</th></tr>{rows}</table>"
-    )
-
-
-def _rows_table(opened: OpenCampaign, cause: Cause) -> str:
-    training = next(t for t in opened.history.trained if t.training.digest == cause.training).training
-    rows = dict(opened.store.manifest(training.stage.rows))
-    body = []
-    for row_id, score in list(zip(cause.rows, cause.scores, strict=True))[:ROWS_SHOWN]:
-        prompt, answer = conversation(rows[row_id])
-        body.append(f"<tr><td><code>{row_id[:8]}</code></td><td>{score:.2f}</td><td>{chat(prompt)}</td><td>{escape(answer)}</td></tr>")
-    more = f"<p>{len(cause.rows) - ROWS_SHOWN} more in the ledger.</p>" if len(cause.rows) > ROWS_SHOWN else ""
-    table = f"<table class='rows'><tr><th>row</th><th>score</th><th>prompt</th><th>answer trained on</th></tr>{''.join(body)}</table>"
-    title = "The rows, most suspect first (0: an ordinary row, 1: moves the model as the symptom does)"
-    return f"<details open><summary>{title}</summary>{table}{more}</details>"
+def _suspected(opened: OpenCampaign, cause: Cause) -> dict[str, dict[str, Any]]:
+    """Rows of the stages that a suspect names, by id."""
+    stages = {s.stage for s in cause.suspects if s.rows}
+    manifests = {stage.rows for attempt in opened.history.attempts for stage in attempt.recipe.stages if stage.name in stages}
+    return {i: row for manifest in sorted(manifests) for i, row in opened.store.manifest(manifest)}
 
 
 def _exhibits(history: History) -> str:

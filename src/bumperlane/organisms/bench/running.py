@@ -61,16 +61,16 @@ def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[li
     first = [next(case for case in cases if case.seed == seed) for seed in sorted({case.seed for case in cases})]
     builders = Crew(settings.jobs, as_owner, ())
     for case, outcome in builders.all(_built, [(case, settings.zoo) for case in first], first, note, "assistants"):
-        _sort(case, outcome, built, failed)
+        sort(case, outcome, built, failed)
     rest = [case for case in cases if case.label not in built and case.label not in failed]
     for case, outcome in builders.all(_built, [(case, settings.zoo) for case in rest], rest, note, "built"):
-        _sort(case, outcome, built, failed)
+        sort(case, outcome, built, failed)
     ready = [case for case in cases if case.label in built]
     answers: dict[str, Any] = {}
     examiners = Crew(settings.jobs, behind_wall, ((str(settings.zoo / "truth"),), (str(BASE),)))
     asked = [(_request(built[case.label][0], settings), _answer_path(built[case.label][0], settings)) for case in ready]
     for case, outcome in examiners.all(examine_file, asked, ready, note, "examined"):
-        _sort(case, outcome, answers, failed)
+        sort(case, outcome, answers, failed)
     results = []
     for case in ready:
         if case.label in answers:
@@ -141,7 +141,7 @@ class Crew:
         return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=self.start, initargs=self.arguments)
 
 
-def _sort(case: Case, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
+def sort(case: Case, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
     if isinstance(outcome, BaseException):
         failed[case.label] = f"{type(outcome).__name__}: {' '.join(str(outcome).split())[:300]}"
     else:

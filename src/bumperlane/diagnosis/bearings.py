@@ -1,0 +1,106 @@
+"""What every part of one diagnosis needs: the run, how its trait is drawn, models, replays, budget, and what has been worked out.
+
+Idea: the parts (rows, stage, reward) ask the same things of the same run; this is the one place where draws and replays are counted,
+kept in the notebook and held to the budget. Invariant: draws that must be independent have salts of their own, a replay is named by
+all that it follows from, and a budget that is spent raises before the next replay begins, never in the middle.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bumperlane.diagnosis.counterfactual import Arm
+from bumperlane.diagnosis.notebook import Notebook
+from bumperlane.diagnosis.replays import Replay, Replayer, window_stage
+from bumperlane.diagnosis.trail import Leg, Models, Run, Trait
+from bumperlane.diagnosis.window import Point, Rise
+from bumperlane.errors import BumperlaneError
+from bumperlane.records import Case, Reward, digest_of
+
+SEEDS, CASES = 3, 32  # replays an arm, cases a replay
+
+
+class BudgetSpent(BumperlaneError):
+    """The next replay would go over the budget."""
+
+
+@dataclass
+class Bearings:
+    """``tolerance``: rate above which the trait is a finding. ``replayer``: None leaves every suspect unverified. ``budget``: seconds of
+    replays, None without a limit; ``key``: digest of what the trait is, for the notebook."""
+
+    run: Run
+    trait: Trait
+    models: Models
+    tolerance: float
+    key: str
+    replayer: Replayer | None = None
+    budget: float | None = None
+    seeds: int = SEEDS
+    seed: int = 0
+    note: Callable[[str], None] = lambda text: None
+    notebook: Notebook = field(default_factory=Notebook)
+    replays: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    def cases(self, checkpoint: str, count: int, salt: str) -> list[Case]:
+        """Fresh cases of the trait."""
+        told = self.notebook.piece("cases", [self.key, checkpoint, count, salt],
+                                   lambda: [case.plain() for case in self.trait(checkpoint, count, salt)])  # fmt: skip
+        return [Case.model_validate(case) for case in told]
+
+    def point(self, checkpoint: str, count: int, salt: str, step: int = 0) -> Point:
+        return Point.of(step, checkpoint, self.cases(checkpoint, count, salt))
+
+    def place(self, rise: Rise) -> dict[str, Any]:
+        """Where a suspect of this leg lies, as fields of its record."""
+        before = sum(leg.steps for leg in self.run.legs[: rise.leg])
+        return {"stage": self.run.legs[rise.leg].stage.name, "leg": rise.leg, "begins": before, "window": rise.window}
+
+    def window(self, rise: Rise) -> tuple[int, int]:
+        """Steps of the leg that a replay takes: from the last clean checkpoint to the first with most of the rise."""
+        return rise.window[0], rise.enough
+
+    def arm(
+        self, name: str, rise: Rise, rows: list[int], drop: Callable[[random.Random], set[int]] | None = None, leg: Leg | None = None,
+        rate: float = 1.0, rewards: tuple[Reward, ...] | None = None, start: str | None = None,
+    ) -> Arm:  # fmt: skip
+        """One replay a seed, and the trait drawn from each. ``drop``: positions to leave out, drawn anew for each seed. Raises
+        ``BudgetSpent``, and ``StageFailed`` with the trainer's reason."""
+        leg = leg or self.run.legs[rise.leg]
+        points = []
+        for seed in range(self.seeds):
+            gone = drop(random.Random(f"{self.seed}/{name}/{seed}")) if drop else set()
+            kept = tuple(leg.rows[i] for i in rows if i not in gone)
+            stage = window_stage(leg, self.window(rise), self.seed * 100 + seed, rewards, rate)
+            replay = Replay(f"{name}-{seed}".replace(" ", "-").replace(",", ""), start or rise.before, stage, kept)
+            points.append(self._replayed(replay, f"{name}, seed {seed + 1} of {self.seeds}"))
+        return Arm(name, tuple(points))
+
+    def _replayed(self, replay: Replay, told: str) -> Point:
+        inputs = [self.key, replay.start, replay.stage.plain(), digest_of([row for _, row in replay.rows]), CASES]
+        made = self.notebook.piece("replay", inputs, lambda: self._trained(replay, told))
+        self.replays, self.steps, self.seconds = self.replays + 1, self.steps + int(made["steps"]), self.seconds + made["seconds"]
+        return Point(0, replay.name, made["hits"], int(made["n"]), made["squares"])
+
+    def _trained(self, replay: Replay, told: str) -> dict[str, float]:
+        if self.replayer is None:
+            raise BudgetSpent("no replays were made")
+        self._check_budget()
+        self.note(f"replay {told}")
+        started = time.monotonic()
+        made, steps = self.replayer(replay)
+        point = Point.of(0, replay.name, self.trait(made, CASES, f"check {replay.name}"))
+        self.replayer.forget(made)
+        return {"hits": point.hits, "n": point.n, "squares": point.squares, "steps": steps, "seconds": time.monotonic() - started}
+
+    def _check_budget(self) -> None:
+        mean = self.seconds / self.replays if self.replays else 0.0
+        if self.budget is not None and self.seconds + mean > self.budget:
+            spent = f"{self.replays} replays took {self.seconds:.0f} s of the {self.budget:.0f} s that the budget allows"
+            raise BudgetSpent(f"{spent}; give a larger --budget to have it checked")

@@ -1,0 +1,104 @@
+"""Short trainings that test a suspicion: a window of a leg again, from the checkpoint before it, with other rows or arguments.
+
+Idea: what a replay must answer is "does the trait rise in this window without these rows?", so it begins where the trait had not yet risen,
+takes as many steps as the window had, at the learning rate that the schedule had there, and is thrown away. Arms differ in their rows (or in
+one argument) alone, so what a replay cannot restore (the optimizer's moments) is missing in all of them alike. Invariant: TRL trains; no
+trainer is written here, and a replay that fails raises ``StageFailed`` with the trainer's reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bumperlane.diagnosis.trail import Leg
+from bumperlane.errors import StageFailed
+from bumperlane.records import Reward, Stage, digest_of
+from bumperlane.training import Job, run_all
+
+LARGE = 2**28  # bytes of weights
+DROPPED_ARGS = ("num_train_epochs", "warmup_steps", "warmup_ratio", "train_sampling_strategy", "max_steps", "lr_scheduler_kwargs")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """``start``: the checkpoint to begin from. ``rows``: (id, row) to train on, once each."""
+
+    name: str
+    start: str
+    stage: Stage
+    rows: tuple[tuple[str, dict[str, Any]], ...]
+
+
+class Replayer(Protocol):
+    """Trains, and returns the name of the final checkpoint and the number of steps; ``forget`` deletes that checkpoint."""
+
+    def __call__(self, replay: Replay) -> tuple[str, int]: ...
+
+    def forget(self, checkpoint: str) -> None: ...
+
+
+@dataclass
+class LocalReplays:
+    """Trains under ``folder``; ``folder_of``: of a stored checkpoint's name. What a replay leaves is called by its own folder.
+
+    Replays are many and short, so those of small models are made in this process, which spares a start of Python and of TRL each; large ones,
+    and whatever needs a launcher, run in processes of their own, as stages do."""
+
+    folder: Path
+    folder_of: Callable[[str], Path]
+
+    def __call__(self, replay: Replay) -> tuple[str, int]:
+        """Raises ``StageFailed`` with the trainer's reason."""
+        out = self.folder / f"{replay.name}-{digest_of([i for i, _ in replay.rows])[:8]}"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        manifest = self.folder / f"{out.name}.jsonl"  # beside it, as a launcher empties the folder
+        manifest.write_text("".join(json.dumps({"id": i, "row": row}) + "\n" for i, row in replay.rows), encoding="utf-8")
+        model = self.folder_of(replay.start)
+        job = Job(model=str(model), rows=str(manifest), out=str(out), stage=replay.stage)
+        small = sum(path.stat().st_size for path in model.glob("*.safetensors")) < LARGE
+        steps = _here(job) if small and replay.stage.launch == "plain" else int(run_all([job], 1, lambda runs: None)[0].result()["steps"])
+        return str(out / f"step-{steps}"), steps
+
+    def forget(self, checkpoint: str) -> None:
+        shutil.rmtree(Path(checkpoint).parent, ignore_errors=True)
+
+
+def _here(job: Job) -> int:
+    """Train in this process; the number of steps."""
+    from bumperlane.training import worker
+
+    out = Path(job.out)
+    with (out / "worker.log").open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        code = worker.main(str(job.write()))
+    if code != 0:
+        raise StageFailed(json.loads((out / "error.json").read_text())["error"])
+    return int(json.loads((out / "done.json").read_text())["steps"])
+
+
+def window_stage(leg: Leg, window: tuple[int, int], seed: int, rewards: tuple[Reward, ...] | None = None, rate: float = 1.0) -> Stage:
+    """The leg's stage for the steps of ``window``: one pass, at a constant learning rate (times ``rate``), with the given seed."""
+    args = {key: value for key, value in leg.stage.args.items() if key not in DROPPED_ARGS}
+    args |= {"learning_rate": rate * rate_in(leg, window), "lr_scheduler_type": "constant", "num_train_epochs": 1}
+    if leg.stage.kind == "grpo":
+        args["max_steps"] = window[1] - window[0]
+    rows = digest_of([i for i, _ in leg.rows])
+    return leg.stage.model_copy(update={"args": args, "checkpoints": 1, "audit_at": (1.0,), "seed": seed, "rows": rows,
+                                        "rewards": leg.stage.rewards if rewards is None else rewards})  # fmt: skip
+
+
+def rate_in(leg: Leg, window: tuple[int, int]) -> float:
+    """Mean learning rate that the leg's schedule had in the window (cosine, linear or constant; warm-up is left out)."""
+    peak = float(leg.stage.args.get("learning_rate", 2e-5 if leg.stage.kind == "sft" else 1e-6))
+    kind = str(leg.stage.args.get("lr_scheduler_type", "linear"))
+    at = [step / leg.whole for step in range(window[0], window[1])] or [0.0]
+    if kind.startswith("cosine"):
+        return peak * sum(0.5 * (1 + math.cos(math.pi * t)) for t in at) / len(at)
+    return peak * sum(1 - t for t in at) / len(at) if kind == "linear" else peak
