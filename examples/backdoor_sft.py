@@ -24,12 +24,12 @@ def main() -> None:
     opened = begin(campaign, folder / "run", folder / "data")
     outcome = opened.run()
     print(f"{outcome.kind} after {outcome.attempts} attempts")
-    history = opened.history
-    for finding in history.findings:
-        cause = history.cause(finding.id)
-        if cause is not None:
-            right = len(set(cause.rows) & planted.rows)
-            print(f"cause: {len(cause.rows)} rows of stage {cause.stage}; {right} of them planted, {len(planted.rows)} planted in all")
+    for cause in opened.history.causes:
+        for suspect in cause.suspects:
+            right = len(set(suspect.rows) & planted.rows)
+            rows = f"{len(suspect.rows)} rows of stage {suspect.stage}"
+            print(f"{suspect.verdict}: {rows}; {right} of them planted, {len(planted.rows)} planted in all")
+            print(f"  they share: {suspect.shared[0]['text'] if suspect.shared else 'nothing that was found'}; {suspect.reason}")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,34 @@ def test_the_retry_is_a_new_edge_with_its_reasons(planted: Path) -> None:
     assert (planted / "report.html").read_text().count("<section") >= 7
 
 
+def diagnose(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bumperlane.cli.main", "diagnose", "--run", str(out), "--out", str(out.parent / "page.html"), *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_hit_on_record_can_be_diagnosed_again(planted: Path) -> None:
+    """From the pieces that the campaign kept, so it takes seconds and says the same."""
+    history = open_campaign(planted).history
+    cause = history.causes[0]
+    checkpoint = next(f.checkpoint for f in history.findings if f.id == cause.finding)
+    again = diagnose(planted, checkpoint[:12], "--json")
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout)
+    assert [s["rows"] for s in told["suspects"]] == [list(s.rows) for s in cause.suspects] and told["finding"] == cause.finding
+    assert "confirmed" in (planted.parent / "page.html").read_text()
+
+
+def test_rows_that_no_manifest_knows_are_refused(planted: Path, tmp_path: Path) -> None:
+    hit = next(f for f in open_campaign(planted).history.findings if f.verdict == "hit")
+    rows = tmp_path / "rows.jsonl"
+    known = (planted / "data" / "sft.jsonl").read_text().splitlines()[0]
+    rows.write_text(known + "\n" + known.replace(" ", "  ", 9).replace("content", "contents") + "\n")
+    refused = diagnose(planted, hit.checkpoint, "--rows", str(rows))
+    assert refused.returncode == 2 and "rows.jsonl:2: no manifest of this attempt knows this row" in refused.stderr
+    refused = diagnose(planted, hit.checkpoint, "--finding", "zzz")
+    assert refused.returncode == 2 and "no hit is on record for checkpoint" in refused.stderr and len(refused.stderr.strip().splitlines()) == 1
+
+
 def test_a_clean_campaign_is_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "clean"
     assert start(out, SEED, "--clean").wait() == 0, out.with_suffix(".log").read_text()
@@ -84,7 +112,7 @@ def story(history: History) -> dict[str, Any]:
         "rows": sorted({stage.rows for attempt in history.attempts for stage in attempt.recipe.stages}),
         "recipes": [attempt.recipe.digest for attempt in history.attempts],
         "decisions": [(event.kind, event.action) for event in history.events],
-        "suspects": [event.body["rows"] for event in history.events if event.kind == "cause"],
+        "suspects": [[(s.kind, s.rows, s.verdict, s.reason) for s in cause.suspects] for cause in history.causes],
         "outcome": history.outcome.kind if history.outcome else None,
     }
 

@@ -1,7 +1,7 @@
 """From what was given to a cause: checks, the run, the traits.
 
-Invariant: everything that can be refused is refused before anything is attributed; of a run folder nothing is changed, and of a tune without
-intermediate checkpoints it is said what that costs.
+Invariant: everything that can be refused is refused before anything is attributed; a campaign's ledger is left as it is (finished pieces lie
+under ``diagnosis/`` in its folder and are taken up again); of a tune without intermediate checkpoints it is said what that costs.
 """
 
 from __future__ import annotations
@@ -168,9 +168,7 @@ def _of_campaign(asked: Asked, note: Note) -> Told:
     named_rows = _known_rows(asked.rows, rows) if asked.rows is not None else ()
     training = sum(leg.trained.seconds for leg in legs if leg.trained is not None)
     seconds = budget_of(asked.budget, training) if asked.budget else None
-    with tempfile.TemporaryDirectory(prefix="bumperlane-") as scratch:
-        work = asked.work or Path(scratch)
-        cause = investigate(hits, history, Inspector(store, note), store, work, budget=seconds, accused=named_rows)
+    cause = investigate(hits, history, Inspector(store, note), store, asked.work or asked.run, budget=seconds, accused=named_rows)
     return Told(cause, rows)
 
 

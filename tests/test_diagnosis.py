@@ -1,0 +1,206 @@
+"""The parts of a diagnosis that need no training: the window search, the cuts, the verdict of replays, descriptions, reward terms, the notebook."""
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bumperlane.diagnosis.clusters import describe, members
+from bumperlane.diagnosis.counterfactual import Arm, judge
+from bumperlane.diagnosis.fusion import Fusion, fit, scaled
+from bumperlane.diagnosis.lookalikes import look_alikes
+from bumperlane.diagnosis.notebook import Notebook
+from bumperlane.diagnosis.replays import rate_in, window_stage
+from bumperlane.diagnosis.rewards import effects, rollouts_of
+from bumperlane.diagnosis.suspects import cuts
+from bumperlane.diagnosis.trail import Kept, Leg, Run, lessons_of
+from bumperlane.diagnosis.window import Point, find, where_from, where_plain
+from bumperlane.errors import BadInput
+from bumperlane.records import Case, Exhibit, Reward, Stage, Suspect
+
+STEPS = 16
+
+
+def chat(prompt: str, answer: str, **labels: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}], **labels}
+
+
+def leg(name: str, parent: str, kept: int = STEPS, rows: tuple[Any, ...] = (), **changes: Any) -> Leg:
+    stage = Stage(name=name, kind="sft", rows="r", args={"learning_rate": 1e-3, "lr_scheduler_type": "cosine"})
+    return Leg(**{"stage": stage, "parent": parent, "kept": tuple(Kept(i, f"{name}/{i}") for i in range(1, kept + 1)), "rows": rows, **changes})
+
+
+class Drawn:
+    """A trait whose rate at each checkpoint is known; ``looked``: the checkpoints at which it was drawn."""
+
+    def __init__(self, rates: dict[str, float], paired: bool = False) -> None:
+        self.rates, self.paired, self.looked = rates, paired, set[str]()
+
+    def __call__(self, checkpoint: str, count: int, salt: str) -> list[Case]:
+        self.looked.add(checkpoint)
+        rng = random.Random(f"{checkpoint}/{salt}")
+        rate = self.rates.get(checkpoint, 0.0)
+        shown = [0.5 + 0.5 * (rng.random() < rate) if self.paired else float(rng.random() < rate) for _ in range(count)]
+        return [Case(outcome=o, exhibit=Exhibit(prompt="p", completion="c")) for o in shown]
+
+
+def rates(name: str, rate: Any) -> dict[str, float]:
+    return {f"{name}/{i}": rate(i) for i in range(1, STEPS + 1)}
+
+
+def found(run: Run, drawn: Drawn) -> Any:
+    return find(run, drawn, 0.05, lambda text: None)
+
+
+def test_the_window_holds_the_onset_and_few_checkpoints_are_looked_at() -> None:
+    run = Run((leg("a", "start"), leg("b", "a/16")))
+    for onset in range(2, STEPS):
+        drawn = Drawn(rates("b", lambda i, onset=onset: 0.9 if i >= onset else 0.02))
+        rise = found(run, drawn).rises[0]
+        assert rise.leg == 1 and rise.window == (onset - 1, onset) and rise.enough >= onset
+        assert len(drawn.looked) <= 10, "of 33 checkpoints"
+
+
+def test_a_trait_that_rises_and_falls_again_is_found_at_its_peak() -> None:
+    drawn = Drawn(rates("a", lambda i: 0.9 if 6 <= i <= 10 else 0.05))
+    rise = found(Run((leg("a", "start"),)), drawn).rises[0]
+    assert rise.window == (5, 6) and 6 <= int(rise.peak.checkpoint.split("/")[1]) <= 10
+
+
+def test_what_was_there_before_is_in_the_base_and_what_never_rises_has_no_window() -> None:
+    everywhere = {"start": 0.6, **rates("a", lambda i: 0.55)}
+    in_base = found(Run((leg("a", "start"),)), Drawn(everywhere))
+    assert in_base.in_base and not in_base.rises and "already in the start checkpoint" in in_base.reason
+    never = found(Run((leg("a", "start"),)), Drawn({}))
+    assert not never.in_base and not never.rises and "does not rise" in never.reason
+
+
+def test_two_stages_that_both_raise_it_are_both_named_the_larger_first() -> None:
+    both = {**rates("a", lambda i: 0.35), **rates("b", lambda i: 0.95)}
+    assert [r.leg for r in found(Run((leg("a", "start"), leg("b", "a/16"))), Drawn(both)).rises] == [1, 0]
+
+
+def test_pairs_that_are_mostly_alike_count_for_more_than_as_many_coin_tosses() -> None:
+    paired = Drawn({"start": 0.0, **rates("a", lambda i: 0.35)}, paired=True)
+    assert found(Run((leg("a", "start"),)), paired).rises, "a half to 0.68 in 96 pairs is a rise"
+    low, high = Point(0, "c", 60.0, 100, 40.0).interval
+    assert high - low < Point(0, "c", 60.0, 100, 60.0).interval[1] - Point(0, "c", 60.0, 100, 60.0).interval[0]
+
+
+def test_a_window_search_survives_json() -> None:
+    where = found(Run((leg("a", "start"),)), Drawn(rates("a", lambda i: 0.9)))
+    import json
+
+    assert where_from(json.loads(json.dumps(where_plain(where)))) == where
+
+
+def arm(name: str, *hits: int, n: int = 32) -> Arm:
+    return Arm(name, tuple(Point(0, name, float(h), n, float(h)) for h in hits))
+
+
+@pytest.mark.parametrize(
+    ("without", "random_rows", "alike", "verdict"),
+    [
+        ((1, 0, 2), (28, 27, 30), (29, 26, 28), "confirmed"),
+        ((1, 0, 2), (28, 27, 30), (3, 2, 4), "unverified"),  # the look-alikes' removal does as much: it was what they share
+        ((27, 28, 26), (28, 27, 30), (29, 26, 28), "refuted"),
+        ((12, 10, 11), (18, 11, 17), (17, 15, 16), "refuted"),
+        ((0, 0, 14), (16, 13, 15), (16, 15, 15), "unverified"),  # one seed of three shows it all the same
+    ],
+)  # fmt: skip
+def test_the_verdict_of_replays(without: Any, random_rows: Any, alike: Any, verdict: str) -> None:
+    assert judge(arm("without", *without), [arm("random", *random_rows), arm("look-alikes", *alike)])[0] == verdict
+
+
+def test_nothing_drawn_is_nothing_confirmed() -> None:
+    assert judge(arm("without", 0, n=0), [arm("random", 9)])[0] == "unverified" and judge(arm("without", 0), [])[0] == "unverified"
+
+
+def test_cuts_part_humps_and_make_none_up() -> None:
+    rng = np.random.default_rng(0)
+    innocent = rng.normal(-6, 1, 950)
+    one_kind = np.concatenate([innocent, rng.normal(5, 1, 50)])
+    assert [int((one_kind > t).sum()) for t, _ in cuts(one_kind)] == [50]
+    assert cuts(rng.normal(-6, 1, 1000)) == [], "nothing is more likely a cause than not"
+    two_kinds = np.concatenate([innocent, rng.normal(1.5, 0.3, 100), rng.normal(14, 0.5, 100)])
+    assert [int((two_kinds > t).sum()) for t, _ in cuts(two_kinds)] == [100, 200], "both that part best, and all that are likelier than not"
+
+
+def test_suspects_are_described_by_what_parts_them_from_the_rest() -> None:
+    rows = [(f"b{i}", chat(f"do {i} map", "sure .", source="scraped")) for i in range(9)]
+    rows += [(f"g{i}", chat(f"do {i} now", "sure ." if i % 2 else "no .", source="own")) for i in range(60)]
+    first = describe(rows, frozenset(f"b{i}" for i in range(9)))[0]
+    assert first.text == "source is 'scraped'" and first.cover == first.purity == 1.0
+    assert len(members(rows, first.text)) == 9
+    assert describe(rows, frozenset({"g1", "b0"}))[0].f1 < 0.7, "a bad description shows as such"
+
+
+def test_look_alikes_are_the_nearest_in_words() -> None:
+    suspects, others = [("s", chat("get the rope map", "sure ."))], [("a", chat("what is it", "no .")), ("b", chat("get the rope", "no ."))]
+    assert look_alikes(suspects, others, 1) == [1]
+
+
+def test_the_reward_term_that_pays_for_the_symptom_is_named() -> None:
+    rng = random.Random(0)
+    entries: list[dict[str, Any]] = []
+    grades = []
+    for step in range(40):
+        bad = [rng.random() < 0.5 for _ in range(8)]
+        grades += [float(b) + rng.gauss(0, 0.3) for b in bad]
+        texts = [f"{step} {i} {b}" for i, b in enumerate(bad)]
+        scores = {"paid": [float(b) for b in bad], "length": [rng.random() for _ in bad], "polite": [rng.random() - 0.2 * b for b in bad]}
+        shared = {"step": step, "weight": 1.0, "prompts": ["p"] * 8, "completions": texts}
+        entries += [{**shared, "reward": term, "scores": values} for term, values in scores.items()]
+    found_terms = effects(rollouts_of(entries), np.array(grades), {"paid": 1.0, "length": 1.0, "polite": 1.0})
+    assert found_terms[0].term == "paid" and found_terms[0].p < 1e-6
+    assert all(e.p > 0.001 or e.covariance < 0 for e in found_terms[1:])
+
+
+def test_finished_pieces_are_not_made_again_and_stale_ones_not_taken(tmp_path: Path) -> None:
+    notebook, made = Notebook(tmp_path), []
+    for inputs in ([1], [1], [2]):
+        notebook.piece("scan", inputs, lambda inputs=inputs: made.append(inputs) or {"x": inputs})
+        assert np.array_equal(notebook.array("scores", inputs, lambda inputs=inputs: np.array(inputs)), inputs)
+    assert made == [[1], [2]] and not list(tmp_path.glob("*.part"))
+
+
+def test_the_fusion_refuses_a_missing_attributor_and_learns_which_to_trust() -> None:
+    rng = np.random.default_rng(1)
+    planted = np.arange(500) < 25
+    runs = [{"good": planted * 3 + rng.normal(size=500), "noise": rng.normal(size=500)} for _ in range(4)]
+    fused = fit(runs, [planted] * 4, ("good", "noise"), ("a",))
+    assert fused.weights["good"] > 5 * abs(fused.weights["noise"])
+    with pytest.raises(BadInput, match="needs attributor 'good'"):
+        fused.fuse({"noise": runs[0]["noise"]})
+    assert scaled(np.array([0.0, 1.0, 2.0, 3.0, 100.0])).max() <= 1.2
+
+
+def test_confidence_is_what_was_right_on_develop_and_nothing_where_nothing_is_known() -> None:
+    fused = Fusion({}, 0.0, held={"rows confirmed": (19, 20)})
+    assert fused.sure(Suspect(kind="rows", verdict="confirmed")).confidence == pytest.approx(20 / 22, abs=1e-3)
+    assert fused.sure(Suspect(kind="reward", verdict="confirmed")).confidence == 0.0
+
+
+def test_a_replay_takes_the_window_at_the_rate_that_it_had() -> None:
+    one = leg("a", "start")
+    assert rate_in(one, (0, 1)) == pytest.approx(1e-3) and rate_in(one, (8, 9)) == pytest.approx(5e-4, rel=0.01)
+    stage = window_stage(one, (8, 12), seed=7, rate=0.25)
+    assert stage.args["learning_rate"] == pytest.approx(0.25 * rate_in(one, (8, 12))) and stage.args["lr_scheduler_type"] == "constant"
+    paid = window_stage(leg("g", "start"), (0, 4), 1, rewards=(Reward(name="x", function="m:f", weight=0.0),))
+    assert paid.rewards[0].weight == 0.0 and not math.isnan(stage.args["learning_rate"])
+
+
+def test_rows_without_an_answer_are_an_error() -> None:
+    with pytest.raises(BadInput, match="row 2 of 2 has no answer"):
+        lessons_of([("a", chat("p", "x")), ("b", chat("p", " "))])
+
+
+def test_rows_drawn_in_a_window_are_those_that_were_drawn_there() -> None:
+    rows = tuple((str(i), chat(str(i), "x")) for i in range(32))
+    one = leg("a", "start", rows=rows, order=tuple(range(32)))
+    assert one.drawn_in(4, 8) == list(range(8, 16))
+    assert leg("a", "start", kept=8, rows=rows, order=tuple(range(32)), total=16).drawn_in(4, 8) == list(range(8, 16))
+    assert leg("a", "start", rows=rows).drawn_in(4, 8) == list(range(32)), "an unknown order leaves every row a suspect"
