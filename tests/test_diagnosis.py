@@ -65,9 +65,14 @@ def test_the_window_holds_the_onset_and_few_checkpoints_are_looked_at() -> None:
 
 
 def test_a_trait_that_rises_and_falls_again_is_found_at_its_peak() -> None:
-    drawn = Drawn(rates("a", lambda i: 0.9 if 6 <= i <= 10 else 0.05))
+    drawn = Drawn(rates("a", lambda i: 0.0 if i < 6 else 0.9 if i <= 10 else 0.3))
     rise = found(Run((leg("a", "start"),)), drawn).rises[0]
     assert rise.window == (5, 6) and 6 <= int(rise.peak.checkpoint.split("/")[1]) <= 10
+
+
+def test_a_trait_that_is_gone_again_at_the_end_leaves_nothing_to_explain() -> None:
+    gone = found(Run((leg("a", "start"),)), Drawn(rates("a", lambda i: 0.9 if 6 <= i <= 10 else 0.0)))
+    assert not gone.rises and not gone.in_base and "is gone again" in gone.reason
 
 
 def test_what_was_there_before_is_in_the_base_and_what_never_rises_has_no_window() -> None:
@@ -165,6 +170,9 @@ def test_finished_pieces_are_not_made_again_and_stale_ones_not_taken(tmp_path: P
         notebook.piece("scan", inputs, lambda inputs=inputs: made.append(inputs) or {"x": inputs})
         assert np.array_equal(notebook.array("scores", inputs, lambda inputs=inputs: np.array(inputs)), inputs)
     assert made == [[1], [2]] and not list(tmp_path.glob("*.part"))
+    again = Notebook(tmp_path)
+    again.piece("scan", [1], lambda: pytest.fail("made twice"))
+    assert 0 < again.spent <= notebook.spent and again.now == 0.0, "what it cost is known, whenever it was made"
 
 
 def test_the_fusion_refuses_a_missing_attributor_and_learns_which_to_trust() -> None:

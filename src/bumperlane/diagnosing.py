@@ -71,13 +71,13 @@ def diagnose(run: Run, models: Models, traits: Sequence[Followed], replayer: Rep
         at = Bearings(run, trait, models, trait.tolerance, trait.key, replayer, settings.budget, settings.seeds, settings.seed, note, notebook)
         examiner = Examiner(at, settings.fused, settings.more, frozenset(settings.accused))
         where = examiner.where()
-        located = time.monotonic() - started
+        located = notebook.spent
         suspects, why = examiner.suspects(where)
     except BumperlaneError as error:
         return Diagnosed(_none(traits[0], str(error), run, started))
     cause = Cause(
         finding=trait.finding, followed=trait.name, points=tuple(p.plain() for p in where.points), suspects=tuple(suspects), reason=why,
-        lost=_lost(run), cost=_cost(at, run, where, located), seconds=round(time.monotonic() - started, 2),
+        lost=_lost(run), cost=_cost(at, run, where, located), seconds=round(time.monotonic() - started - notebook.now + notebook.spent, 2),
     )  # fmt: skip
     return Diagnosed(cause, examiner.rankings)
 
@@ -86,7 +86,7 @@ def _cost(at: Bearings, run: Run, where: Where, located: float) -> dict[str, flo
     return {
         "locating_seconds": round(located, 2), "replays": at.replays, "replay_steps": at.steps, "replay_seconds": round(at.seconds, 2),
         "checkpoints_looked_at": len(where.points), "checkpoints": 1 + sum(len(leg.kept) for leg in run.legs),
-        "steps": sum(leg.steps for leg in run.legs),
+        "steps": sum(leg.steps for leg in run.legs), "untimed_pieces": at.notebook.untimed,
     }  # fmt: skip
 
 

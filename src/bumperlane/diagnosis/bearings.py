@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from bumperlane.diagnosis.counterfactual import Arm
+from bumperlane.diagnosis.counterfactual import Arm, may_part
 from bumperlane.diagnosis.notebook import Notebook
 from bumperlane.diagnosis.replays import Replay, Replayer, window_stage
 from bumperlane.diagnosis.trail import Leg, Models, Run, Trait
@@ -22,6 +22,19 @@ from bumperlane.errors import BumperlaneError
 from bumperlane.records import Case, Reward, digest_of
 
 SEEDS, CASES = 3, 32  # replays an arm, cases a replay
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """What one arm trains on. ``rows``: positions in the leg's; ``drop``: positions to leave out, drawn anew for each seed; ``leg``: in place of
+    the rise's; ``rate``: factor of the learning rate; ``rewards``: in place of the stage's."""
+
+    name: str
+    rows: list[int]
+    drop: Callable[[random.Random], Collection[int]] = lambda rng: ()
+    leg: Leg | None = None
+    rate: float = 1.0
+    rewards: tuple[Reward, ...] | None = None
 
 
 class BudgetSpent(BumperlaneError):
@@ -66,21 +79,24 @@ class Bearings:
         """Steps of the leg that a replay takes: from the last clean checkpoint to the first with most of the rise."""
         return rise.window[0], rise.enough
 
-    def arm(
-        self, name: str, rise: Rise, rows: list[int], drop: Callable[[random.Random], set[int]] | None = None, leg: Leg | None = None,
-        rate: float = 1.0, rewards: tuple[Reward, ...] | None = None, start: str | None = None,
-    ) -> Arm:  # fmt: skip
-        """One replay a seed, and the trait drawn from each. ``drop``: positions to leave out, drawn anew for each seed. Raises
-        ``BudgetSpent``, and ``StageFailed`` with the trainer's reason."""
-        leg = leg or self.run.legs[rise.leg]
-        points = []
+    def race(self, rise: Rise, *plans: ArmPlan) -> list[Arm]:
+        """The arms of one counterfactual, the suspects' first, grown seed by seed, and given up as soon as they can confirm nothing: a seed of the
+        first that reaches a control's ends it, as would the verdict. Raises ``BudgetSpent``, and ``StageFailed`` with the trainer's reason."""
+        arms = [Arm(plan.name, ()) for plan in plans]
         for seed in range(self.seeds):
-            gone = drop(random.Random(f"{self.seed}/{name}/{seed}")) if drop else set()
-            kept = tuple(leg.rows[i] for i in rows if i not in gone)
-            stage = window_stage(leg, self.window(rise), self.seed * 100 + seed, rewards, rate)
-            replay = Replay(f"{name}-{seed}".replace(" ", "-").replace(",", ""), start or rise.before, stage, kept)
-            points.append(self._replayed(replay, f"{name}, seed {seed + 1} of {self.seeds}"))
-        return Arm(name, tuple(points))
+            for number, plan in enumerate(plans):
+                arms[number] = Arm(plan.name, (*arms[number].points, self._replay(rise, plan, seed)))
+                if number and not may_part(arms[0], arms[number]):
+                    return [arm for arm in arms if arm.points]
+        return arms
+
+    def _replay(self, rise: Rise, plan: ArmPlan, seed: int) -> Point:
+        leg = plan.leg or self.run.legs[rise.leg]
+        gone = plan.drop(random.Random(f"{self.seed}/{plan.name}/{seed}"))
+        stage = window_stage(leg, self.window(rise), self.seed * 100 + seed, plan.rewards, plan.rate)
+        name = f"{plan.name}-{seed}".replace(" ", "-").replace(",", "")
+        replay = Replay(name, rise.before, stage, tuple(leg.rows[i] for i in plan.rows if i not in gone))
+        return self._replayed(replay, f"{plan.name}, seed {seed + 1} of {self.seeds}")
 
     def _replayed(self, replay: Replay, told: str) -> Point:
         inputs = [self.key, replay.start, replay.stage.plain(), digest_of([row for _, row in replay.rows]), CASES]

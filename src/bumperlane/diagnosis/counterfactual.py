@@ -51,7 +51,11 @@ def judge(without: Arm, controls: Sequence[Arm]) -> tuple[Verdict, str]:
     return "unverified", f"it falls, but not plainly more than in the control: {reason}"
 
 
+def may_part(without: Arm, control: Arm) -> bool:
+    """Whether no seed of the one reaches a seed of the other."""
+    return max(point.rate for point in without.points) < min(point.rate for point in control.points)
+
+
 def _parts(without: Arm, control: Arm) -> bool:
-    """Whether the arms' intervals part, and no seed of the one reaches a seed of the other."""
-    apart = max(point.rate for point in without.points) < min(point.rate for point in control.points)
-    return apart and without.pooled.interval[1] < control.pooled.interval[0]
+    """Whether the arms' intervals part too."""
+    return may_part(without, control) and without.pooled.interval[1] < control.pooled.interval[0]

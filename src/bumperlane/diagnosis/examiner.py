@@ -75,7 +75,7 @@ class Examiner:
         at, leg = self.at, self.at.run.legs[rise.leg]
         weights = self.fused or fusion()
         lessons = lessons_of(leg.rows)
-        trail = Trail(at.models(leg.parent), at.models(rise.peak.checkpoint))
+        trail = Trail(at.models(leg.parent), at.models(rise.peak.checkpoint), note=at.note)
         inputs = [at.key, leg.parent, rise.peak.checkpoint, digest_of(list(lessons.ids)), plain(query)]
         scores = {}
         for name in dict.fromkeys((*weights.weights, *self.more)):

@@ -12,7 +12,7 @@ import random
 import numpy as np
 
 from bumperlane.diagnosis.attributors.likelihood import MirroredInfluence
-from bumperlane.diagnosis.bearings import CASES, Bearings, BudgetSpent
+from bumperlane.diagnosis.bearings import CASES, ArmPlan, Bearings, BudgetSpent
 from bumperlane.diagnosis.counterfactual import Arm, judge
 from bumperlane.diagnosis.rewards import Rollout, TermEffect, effects, rollouts_of
 from bumperlane.diagnosis.trail import Lessons, Query, Trail
@@ -20,7 +20,7 @@ from bumperlane.diagnosis.window import Rise
 from bumperlane.errors import BadInput
 from bumperlane.records import Suspect
 
-GRADED = 640  # rollouts
+GRADED = 4000  # rollouts, at most
 SIGNIFICANT = 0.001
 SHOWN = 6
 
@@ -35,7 +35,7 @@ def of_reward(at: Bearings, rise: Rise, query: Query) -> list[Suspect]:
     texts = tuple(r.text for r in rollouts)
     lessons = Lessons(tuple(str(i) for i in range(len(texts))), texts)
     inputs = [at.key, leg.parent, rise.peak.checkpoint, len(texts), list(query.exhibits)]
-    trail = Trail(at.models(leg.parent), at.models(rise.peak.checkpoint))
+    trail = Trail(at.models(leg.parent), at.models(rise.peak.checkpoint), note=at.note)
     grades = at.notebook.array("grades", inputs, lambda: MirroredInfluence().rank(trail, lessons, query))
     found = effects(rollouts, grades, {r.name: r.weight for r in leg.stage.rewards})
     return [_checked(at, rise, _suspect(at, rise, found, effect, rollouts, grades))
@@ -66,16 +66,15 @@ def _checked(at: Bearings, rise: Rise, suspect: Suspect) -> Suspect:
     try:
         if [r.name for r in leg.stage.rewards if r.weight > 0] == [suspect.term]:
             low, high = (at.point(c, at.seeds * CASES, "term") for c in (leg.parent, rise.peak.checkpoint))
-            without, control = Arm("before the stage, whose only reward this is", (low,)), Arm("after it", (high,))
+            arms = [Arm("before the stage, whose only reward this is", (low,)), Arm("after it", (high,))]
         else:
             rows = list(range(len(leg.rows)))
             cut_off = tuple(r.model_copy(update={"weight": 0.0}) if r.name == suspect.term else r for r in leg.stage.rewards)
-            without = at.arm(f"without {suspect.term}", rise, rows, rewards=cut_off)
-            control = at.arm("with all terms", rise, rows)
+            arms = at.race(rise, ArmPlan(f"without {suspect.term}", rows, rewards=cut_off), ArmPlan("with all terms", rows))
     except BudgetSpent as spent:
         return suspect.model_copy(update={"reason": str(spent)})
-    verdict, reason = judge(without, [control])
-    return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": (without.plain(), control.plain())})
+    verdict, reason = judge(arms[0], arms[1:])
+    return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": tuple(arm.plain() for arm in arms)})
 
 
 def told(rollout: Rollout) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bumperlane.diagnosis.bearings import Bearings, BudgetSpent
+from bumperlane.diagnosis.bearings import ArmPlan, Bearings, BudgetSpent
 from bumperlane.diagnosis.clusters import Description, describe, members
 from bumperlane.diagnosis.counterfactual import judge
 from bumperlane.diagnosis.fusion import Ranked
@@ -94,11 +94,11 @@ def _checked(at: Bearings, rise: Rise, suspect: Suspect) -> Suspect:
         return suspect.model_copy(update={"reason": "the window holds suspects alone, or none; there is nothing to compare"})
     alike = {others[k] for k in look_alikes([leg.rows[i] for i in guilty], [leg.rows[i] for i in others], size)}
     try:
-        arms = [
-            at.arm("without the suspects", rise, drawn, lambda _: set(guilty)),
-            at.arm("without as many random rows", rise, drawn, lambda rng: set(rng.sample(others, size))),
-            at.arm("without look-alikes", rise, drawn, lambda _: alike),
-        ]
+        arms = at.race(
+            rise, ArmPlan("without the suspects", drawn, lambda _: set(guilty)),
+            ArmPlan("without as many random rows", drawn, lambda rng: set(rng.sample(others, size))),
+            ArmPlan("without look-alikes", drawn, lambda _: alike),
+        )  # fmt: skip
     except BudgetSpent as spent:
         return suspect.model_copy(update={"reason": str(spent)})
     verdict, reason = judge(arms[0], arms[1:])

@@ -12,7 +12,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from bumperlane.diagnosis.bearings import Bearings, BudgetSpent
+from bumperlane.diagnosis.bearings import ArmPlan, Bearings, BudgetSpent
 from bumperlane.diagnosis.counterfactual import Arm, judge
 from bumperlane.diagnosis.of_rows import kind_of
 from bumperlane.diagnosis.trail import Leg, lessons_of
@@ -35,22 +35,23 @@ def of_stage(at: Bearings, rise: Rise) -> list[Suspect]:
         refuted_by="the trait rises as much when the same prompts are answered as the parent answers them",
     )  # fmt: skip
     try:
-        with_rows = at.arm("with the rows", rise, drawn)
-        whole = _held(whole, at.arm("same prompts, nothing new in them", rise, drawn, leg=replace(leg, rows=_blank(at, leg))), with_rows)
+        blank = ArmPlan("same prompts, nothing new in them", drawn, leg=replace(leg, rows=_blank(at, leg)))
+        whole = _held(whole, at.race(rise, blank, ArmPlan("with the rows", drawn)))
         if whole.verdict == "confirmed":
             return [whole]
         slow = Suspect(
             **at.place(rise), kind="hyperparameter", argument="learning_rate",
             evidence={"rise": round(rise.rise, 4)}, refuted_by="the trait rises as much at a quarter of the learning rate",
         )  # fmt: skip
-        return [_held(slow, at.arm(f"at {SLOWER:g} of the learning rate", rise, drawn, rate=SLOWER), with_rows), whole]
+        slower = ArmPlan(f"at {SLOWER:g} of the learning rate", drawn, rate=SLOWER)
+        return [_held(slow, at.race(rise, slower, ArmPlan("with the rows", drawn))), whole]
     except BudgetSpent as spent:
         return [whole.model_copy(update={"reason": str(spent)})]
 
 
-def _held(suspect: Suspect, without: Arm, control: Arm) -> Suspect:
-    verdict, reason = judge(without, [control])
-    return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": (without.plain(), control.plain())})
+def _held(suspect: Suspect, arms: list[Arm]) -> Suspect:
+    verdict, reason = judge(arms[0], arms[1:])
+    return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": tuple(arm.plain() for arm in arms)})
 
 
 def _blank(at: Bearings, leg: Leg) -> tuple[tuple[str, dict[str, Any]], ...]:

@@ -3,7 +3,8 @@
 Idea: the trait of a finding is drawn afresh at the ends and in the middle of every leg; because traits are often not monotone (one was
 measured to peak and nearly vanish by the end), the peak is looked for first, and the bisection runs between the last clean checkpoint and
 it. Each comparison with half of the rise is a sequential test: more is drawn only while the interval still holds the bar. Invariant: a
-trait that is no more frequent than at the start has no window; it was in the base if the start alone lies above the tolerance.
+trait that is no more frequent at the end than at the start has no window, as there is nothing to explain; it was in the base if the start alone
+lies above the tolerance.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ class Point:
     def within(self, level: float) -> tuple[float, float]:
         """The exact interval at the effective number of outcomes (Korn and Graubard 1998): outcomes between 0 and 1 scatter less than as many
         of 0 and 1 alone, as in pairs of which most are alike."""
-        spread = self.squares / self.n - self.rate**2 if self.n else 0.0
-        worth = min(MOST_WORTH, self.rate * (1 - self.rate) / spread) if spread > 1e-9 else 1.0
+        spread = max(0.0, self.squares / self.n - self.rate**2) if self.n else 0.0
+        tossed = self.rate * (1 - self.rate)  # the spread of as many outcomes of 0 and 1
+        worth = min(MOST_WORTH, tossed / spread) if spread > 1e-9 else MOST_WORTH if tossed > 1e-9 else 1.0
         return interval(self.hits * worth, self.n * worth, level)
 
     def plain(self) -> dict[str, object]:
@@ -150,6 +152,10 @@ def find(run: Run, trait: Trait, tolerance: float, note: Callable[[str], None]) 
         rates = f"{start.rate:.0%} of {start.n} at the start, at most {peak.rate:.0%} of {peak.n} after it"
         why = f"the trait is already in the start checkpoint: {rates}" if base else f"the trait does not rise in this training: {rates}"
         return Where(_sorted(drawn), (), base, why)
+    end = drawn.at(run.legs[-1].kept[-1].checkpoint, offsets[-1] + run.legs[-1].steps, MOST)
+    if end.interval[0] <= start.interval[1]:
+        rates = f"{end.rate:.0%} of {end.n} at the last checkpoint, {start.rate:.0%} of {start.n} at the start"
+        return Where(_sorted(drawn), (), False, f"the trait rose to {peak.rate:.0%} and is gone again: {rates}")
     rises = []
     for number, (leg, offset, points) in enumerate(zip(run.legs, offsets, coarse, strict=True)):
         first = drawn.at(leg.parent, offset)

@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks/attribution.py``, one idea a module."""
