@@ -179,7 +179,8 @@ def held(scored: Sequence[Scored]) -> dict[str, tuple[int, int]]:
 def tabulate(scored: Sequence[Scored], failed: dict[str, str], left_out: dict[str, str], options: Options, fitted: Fusion) -> dict[str, Any]:
     organisms, twins = [s for s in scored if s.truth is not None], [s for s in scored if s.truth is None]
     ranked = [s.auprc if s.auprc is not None else 0.0 for s in organisms if s.auprc is not None or s.unranked]
-    costs = [s.cause.seconds / s.training_seconds for s in organisms if s.cause.confirmed and not s.cause.cost["untimed_pieces"]]
+    timed = [s for s in organisms if s.cause.cost and not s.cause.cost["untimed_pieces"]]
+    costs = [s.cause.seconds / s.training_seconds for s in timed if s.cause.confirmed]
     return {
         "cases": len(organisms), "clean": len(twins), "stage_top1": rate([_stage_right(s) for s in organisms]),
         "kind_top1": rate([_kind_right(s) for s in organisms]), "kind_by_truth": by(organisms, lambda s: s.truth.kind, _kind_right),
@@ -190,7 +191,8 @@ def tabulate(scored: Sequence[Scored], failed: dict[str, str], left_out: dict[st
                        "fusion": "fitted without the family that is scored" if options.split == "develop" else "fitted on develop"},
         "false_confirmed": rate([any(not _defensible(x, s) for x in s.cause.confirmed) for s in scored]),
         "no_cause_on_clean": rate([not s.cause.confirmed for s in twins]),
-        "cost_ratio_cases": len(costs), "cost_ratio_median": _quantile(costs, 0.5), "cost_ratio_p90": _quantile(costs, 0.9), "cost": cost_parts(organisms),
+        "cost_ratio_cases": len(costs), "cost_ratio_median": _quantile(costs, 0.5),
+        "cost_ratio_p90": _quantile(costs, 0.9), "cost": cost_parts(timed),
         "families": by(organisms, lambda s: s.family, _kind_right), "per_case": [per_case(s) for s in scored],
         "left_out": left_out, "failed": failed, "audits": list(options.audits or followable()), "weights": dict(fitted.weights),
         "split": options.split, "seeds": list(range(options.seed_start, options.seed_start + options.seeds)), "versions": versions(),
@@ -246,9 +248,9 @@ def singles(organisms: Sequence[Scored]) -> dict[str, Any]:
     return made
 
 
-def cost_parts(organisms: Sequence[Scored]) -> dict[str, Any]:
-    """Medians over the cases that have a cost: seconds by part, and checkpoints looked at of those there were."""
-    found = [s.cause.cost | {"seconds": s.cause.seconds, "training_seconds": s.training_seconds} for s in organisms if s.cause.cost and not s.cause.cost["untimed_pieces"]]
+def cost_parts(timed: Sequence[Scored]) -> dict[str, Any]:
+    """Medians over cases: seconds by part, and checkpoints looked at of those there were."""
+    found = [s.cause.cost | {"seconds": s.cause.seconds, "training_seconds": s.training_seconds} for s in timed]
     return {name: _quantile([float(one[name]) for one in found], 0.5) for name in (found[0] if found else {})}
 
 
