@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bumperlane.diagnosis.bearings import Bearings
 from bumperlane.diagnosis.clusters import describe, members
 from bumperlane.diagnosis.counterfactual import Arm, judge
 from bumperlane.diagnosis.fusion import Fusion, fit, scaled
@@ -118,6 +119,21 @@ def arm(name: str, *hits: int, n: int = 32) -> Arm:
 )  # fmt: skip
 def test_the_verdict_of_replays(without: Any, random_rows: Any, alike: Any, verdict: str) -> None:
     assert judge(arm("without", *without), [arm("random", *random_rows), arm("look-alikes", *alike)])[0] == verdict
+
+
+def test_replays_in_which_nothing_rises_refute_nothing() -> None:
+    verdict, reason = judge(arm("without", 0, 0, 0), [arm("random", 0, 1, 0), arm("look-alikes", 0, 0, 1)], bar=0.2)
+    assert verdict == "unverified" and "too short" in reason
+
+
+def test_a_long_window_is_thinned_and_keeps_its_suspects() -> None:
+    rows = tuple((str(i), chat(str(i), "x")) for i in range(800))
+    run = Run((leg("a", "start", rows=rows),))
+    at = Bearings(run, Drawn({}), lambda checkpoint: None, 0.05, "key", most_steps=10)  # type: ignore[arg-type, return-value]
+    rise = found(run, Drawn(rates("a", lambda i: 0.9))).rises[0]
+    kept = at.thinned(rise, list(range(800)), range(20))
+    assert len(kept) == 80 and set(range(20)) <= set(kept) and kept == sorted(kept) and kept == at.thinned(rise, list(range(800)), range(20))
+    assert sum(i < 400 for i in at.thinned(rise, list(range(800)), range(400))) == 40, "half of the room is left to others"
 
 
 def test_nothing_drawn_is_nothing_confirmed() -> None:

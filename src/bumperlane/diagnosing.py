@@ -36,13 +36,14 @@ ACCUSER = "accuser"  # name of the model that an accused run is held against
 
 @dataclass(frozen=True)
 class Settings:
-    """``budget``: seconds of replays (None: no limit); ``force``: follow the first trait, whether or not it can be seen here; ``more``:
-    attributors that are shown and not weighed; ``work``: folder in which pieces are kept; ``fused``: in place of the package's fusion;
-    ``accused``: ids of rows that are checked before any that are looked for."""
+    """``budget``: seconds of replays (None: no limit); ``most_steps``: of one replay; ``force``: follow the first trait, whether or not it can be
+    seen here; ``more``: attributors that are shown and not weighed; ``work``: folder in which pieces are kept; ``fused``: in place of the
+    package's fusion; ``accused``: ids of rows that are checked before any that are looked for."""
 
     seed: int = 0
     seeds: int = SEEDS
     budget: float | None = None
+    most_steps: int | None = None
     force: bool = False
     more: tuple[str, ...] = ()
     work: Path | None = None
@@ -68,7 +69,8 @@ def diagnose(run: Run, models: Models, traits: Sequence[Followed], replayer: Rep
         if chosen["at"] is None:
             return Diagnosed(_none(traits[0], f"no hit can be followed: {chosen['why']}", run, started))
         trait = traits[chosen["at"]]
-        at = Bearings(run, trait, models, trait.tolerance, trait.key, replayer, settings.budget, settings.seeds, settings.seed, note, notebook)
+        at = Bearings(run, trait, models, trait.tolerance, trait.key, replayer, settings.budget, settings.most_steps, settings.seeds, settings.seed,
+                      note, notebook)  # fmt: skip
         examiner = Examiner(at, settings.fused, settings.more, frozenset(settings.accused))
         where = examiner.where()
         located = notebook.spent
@@ -144,7 +146,8 @@ def diagnose_folders(request: FoldersRequest, note: Note = lambda text: None, fu
     for finding in request.findings:
         _, context = view.of(load_audit(finding.audit).access, finding.audit)
         traits.append(FollowedAudit(finding.model_copy(update={"checkpoint": ACCUSER if request.accuser else end}), models, context, START))
-    settings = Settings(request.seed, request.seeds, request.budget, request.accuser is not None, request.more, Path(request.work) / "pieces", fused)
+    settings = Settings(seed=request.seed, seeds=request.seeds, budget=request.budget, force=request.accuser is not None, more=request.more,
+                        work=Path(request.work) / "pieces", fused=fused)  # fmt: skip
     replayer = LocalReplays(Path(request.work) / "replays", known(where)) if request.replays else None
     return diagnose(run, models, traits, replayer, settings, note)
 

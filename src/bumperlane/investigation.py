@@ -15,6 +15,7 @@ from typing import Any
 
 from bumperlane.audits import load_audit
 from bumperlane.diagnosing import Settings, diagnose
+from bumperlane.diagnosis.bearings import SEEDS
 from bumperlane.diagnosis.folders import Loaded
 from bumperlane.diagnosis.replays import LocalReplays
 from bumperlane.diagnosis.trail import ACCESS, Kept, Leg, Run
@@ -25,6 +26,8 @@ from bumperlane.inspection import Inspector
 from bumperlane.lineage import Store
 from bumperlane.records import Cause, Finding, Suspect
 from bumperlane.subject import Subject
+
+ARMS, LEAST_STEPS, ROOM = 3, 8, 0.6
 
 
 def investigate(
@@ -37,12 +40,20 @@ def investigate(
     work = folder / "diagnosis" / hits[0].checkpoint[:16]
     models = CampaignModels(inspector, work / "replays")
     traits = [FollowedAudit(hit, models, inspector.context(load_audit(hit.audit), hit.checkpoint, 1, history), history.start.id) for hit in hits]
-    share = history.campaign.budget.diagnosis * sum(leg.trained.seconds for leg in trained if leg.trained is not None)
-    settings = Settings(seed=history.campaign.seed, budget=share if budget is None else budget, work=work / "pieces", accused=accused)
+    training = sum(leg.trained.seconds for leg in trained if leg.trained is not None)
+    seconds = history.campaign.budget.diagnosis * training if budget is None else budget
+    steps = steps_within(seconds / max(training, 1e-9), run)
+    settings = Settings(seed=history.campaign.seed, budget=seconds, most_steps=steps, work=work / "pieces", accused=accused)
     made = diagnose(run, models, traits, LocalReplays(work / "replays", store.folder), settings, inspector.note).cause
     shutil.rmtree(work / "replays", ignore_errors=True)
     suspects = tuple(_actionable(suspect, run, store) for suspect in made.suspects)
     return made.model_copy(update={"hits": tuple(hit.id for hit in hits), "suspects": suspects})
+
+
+def steps_within(share: float, run: Run) -> int:
+    """Steps that a replay may take, so that one suspect's (three arms, on every seed) fit into that share of the run's steps, with room for
+    loading and drawing."""
+    return max(LEAST_STEPS, int(ROOM * share * sum(leg.steps for leg in run.legs) / (ARMS * SEEDS)))
 
 
 def run_of_campaign(history: History, store: Store, until: str) -> tuple[Run, list[Trained]]:

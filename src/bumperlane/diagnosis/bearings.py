@@ -44,7 +44,8 @@ class BudgetSpent(BumperlaneError):
 @dataclass
 class Bearings:
     """``tolerance``: rate above which the trait is a finding. ``replayer``: None leaves every suspect unverified. ``budget``: seconds of
-    replays, None without a limit; ``key``: digest of what the trait is, for the notebook."""
+    replays, None without a limit; ``most_steps``: of one replay, longer windows are thinned; ``key``: digest of what the trait is, for the
+    notebook."""
 
     run: Run
     trait: Trait
@@ -53,6 +54,7 @@ class Bearings:
     key: str
     replayer: Replayer | None = None
     budget: float | None = None
+    most_steps: int | None = None
     seeds: int = SEEDS
     seed: int = 0
     note: Callable[[str], None] = lambda text: None
@@ -78,6 +80,20 @@ class Bearings:
     def window(self, rise: Rise) -> tuple[int, int]:
         """Steps of the leg that a replay takes: from the last clean checkpoint to the first with most of the rise."""
         return rise.window[0], rise.enough
+
+    def thinned(self, rise: Rise, rows: list[int], guilty: Collection[int] = ()) -> list[int]:
+        """The rows, or as many of them as ``most_steps`` take: the guilty first, up to half of the room, so that what they teach shows sooner. The
+        same for every arm."""
+        args = self.run.legs[rise.leg].stage.args
+        batch = int(args.get("per_device_train_batch_size", 8)) * int(args.get("gradient_accumulation_steps", 1))
+        room = len(rows) if self.most_steps is None else self.most_steps * batch
+        if len(rows) <= room:
+            return rows
+        rng, named = random.Random(f"{self.seed}/thin"), set(guilty)
+        suspects, others = [i for i in rows if i in named], [i for i in rows if i not in named]
+        kept = rng.sample(suspects, min(len(suspects), room // 2))
+        chosen = {*kept, *rng.sample(others, min(len(others), room - len(kept)))}
+        return [i for i in rows if i in chosen]
 
     def race(self, rise: Rise, *plans: ArmPlan) -> list[Arm]:
         """The arms of one counterfactual, the suspects' first, grown seed by seed, and given up as soon as they can confirm nothing: a seed of the

@@ -38,14 +38,17 @@ class Arm:
                 "rate": round(self.pooled.rate, 4), "low": round(low, 4), "high": round(high, 4)}  # fmt: skip
 
 
-def judge(without: Arm, controls: Sequence[Arm]) -> tuple[Verdict, str]:
-    """Verdict over all controls, and the reason in a sentence."""
+def judge(without: Arm, controls: Sequence[Arm], bar: float = 0.0) -> tuple[Verdict, str]:
+    """Verdict over all controls, and the reason in a sentence. ``bar``: rate from which the trait has risen in a control; one that stays below
+    shows nothing, whatever is left out."""
     reason = ", ".join(f"{arm.pooled.rate:.0%} {arm.name}" for arm in (without, *controls))
     if not controls or any(not arm.pooled.n for arm in (without, *controls)):
         return "unverified", "the trait could not be drawn from every replay"
     if all(_parts(without, control) for control in controls):
         return "confirmed", reason
     least = min(control.pooled.rate for control in controls)
+    if least < bar:
+        return "unverified", f"the replays are too short to raise the trait to {bar:.0%} in every control: {reason}"
     if without.pooled.rate >= least or without.pooled.interval[0] > PLAINLY * least:
         return "refuted", f"the trait rises without them too: {reason}"
     return "unverified", f"it falls, but not plainly more than in the control: {reason}"

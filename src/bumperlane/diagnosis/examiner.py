@@ -62,7 +62,8 @@ class Examiner:
         if self.at.run.legs[rise.leg].stage.kind == "grpo":
             return of_reward(self.at, rise, query)
         made = of_rows(self.at, rise, self.rank(rise, query), self.accused)
-        return made if any(s.verdict == "confirmed" for s in made) else [*made, *of_stage(self.at, rise)]
+        unchecked = any(s.verdict == "unverified" and not s.arms for s in made)  # without time for the rows there is none for the stage
+        return made if unchecked or any(s.verdict == "confirmed" for s in made) else [*made, *of_stage(self.at, rise)]
 
     def query(self, rise: Rise) -> Query:
         """What the model says at the leg's peak where it shows the trait, and what the leg's parent says there. Raises ``BadInput``."""

@@ -73,7 +73,7 @@ def _checked(at: Bearings, rise: Rise, suspect: Suspect) -> Suspect:
             arms = at.race(rise, ArmPlan(f"without {suspect.term}", rows, rewards=cut_off), ArmPlan("with all terms", rows))
     except BudgetSpent as spent:
         return suspect.model_copy(update={"reason": str(spent)})
-    verdict, reason = judge(arms[0], arms[1:])
+    verdict, reason = judge(arms[0], arms[1:], rise.bar)
     return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": tuple(arm.plain() for arm in arms)})
 
 

@@ -85,6 +85,7 @@ def _checked(at: Bearings, rise: Rise, suspect: Suspect) -> Suspect:
     """Without the suspects, against without as many random rows, and without as many innocent look-alikes."""
     leg, named = at.run.legs[rise.leg], set(suspect.rows)
     drawn = leg.drawn_in(*at.window(rise))
+    drawn = at.thinned(rise, drawn, [i for i in drawn if leg.rows[i][0] in named])
     guilty = [i for i in drawn if leg.rows[i][0] in named]
     others = [i for i in drawn if leg.rows[i][0] not in named]
     size = min(len(guilty), len(others))
@@ -101,7 +102,7 @@ def _checked(at: Bearings, rise: Rise, suspect: Suspect) -> Suspect:
         )  # fmt: skip
     except BudgetSpent as spent:
         return suspect.model_copy(update={"reason": str(spent)})
-    verdict, reason = judge(arms[0], arms[1:])
+    verdict, reason = judge(arms[0], arms[1:], rise.bar)
     return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": tuple(arm.plain() for arm in arms)})
 
 

@@ -28,7 +28,7 @@ def of_stage(at: Bearings, rise: Rise) -> list[Suspect]:
     leg = at.run.legs[rise.leg]
     if at.replayer is None:
         return []
-    drawn = leg.drawn_in(*at.window(rise))
+    drawn = at.thinned(rise, leg.drawn_in(*at.window(rise)))
     whole = Suspect(
         **at.place(rise), kind=kind_of(leg), rows=tuple(dict.fromkeys(i for i, _ in leg.rows)),
         whole_stage=True, evidence={"rise": round(rise.rise, 4)},
@@ -36,7 +36,7 @@ def of_stage(at: Bearings, rise: Rise) -> list[Suspect]:
     )  # fmt: skip
     try:
         blank = ArmPlan("same prompts, nothing new in them", drawn, leg=replace(leg, rows=_blank(at, leg)))
-        whole = _held(whole, at.race(rise, blank, ArmPlan("with the rows", drawn)))
+        whole = _held(whole, at.race(rise, blank, ArmPlan("with the rows", drawn)), rise)
         if whole.verdict == "confirmed":
             return [whole]
         slow = Suspect(
@@ -44,13 +44,13 @@ def of_stage(at: Bearings, rise: Rise) -> list[Suspect]:
             evidence={"rise": round(rise.rise, 4)}, refuted_by="the trait rises as much at a quarter of the learning rate",
         )  # fmt: skip
         slower = ArmPlan(f"at {SLOWER:g} of the learning rate", drawn, rate=SLOWER)
-        return [_held(slow, at.race(rise, slower, ArmPlan("with the rows", drawn))), whole]
+        return [_held(slow, at.race(rise, slower, ArmPlan("with the rows", drawn)), rise), whole]
     except BudgetSpent as spent:
         return [whole.model_copy(update={"reason": str(spent)})]
 
 
-def _held(suspect: Suspect, arms: list[Arm]) -> Suspect:
-    verdict, reason = judge(arms[0], arms[1:])
+def _held(suspect: Suspect, arms: list[Arm], rise: Rise) -> Suspect:
+    verdict, reason = judge(arms[0], arms[1:], rise.bar)
     return suspect.model_copy(update={"verdict": verdict, "reason": reason, "arms": tuple(arm.plain() for arm in arms)})
 
 

@@ -79,6 +79,11 @@ class Rise:
     enough: int
     peak: Point
 
+    @property
+    def bar(self) -> float:
+        """The rate from which the trait counts as risen again in a replay: a quarter of the leg's rise."""
+        return self.peak.rate - (1 - SHARE) * self.rise
+
 
 @dataclass(frozen=True)
 class Where:
