@@ -27,7 +27,7 @@ from bumperlane.lineage import Store
 from bumperlane.records import Cause, Finding, Suspect
 from bumperlane.subject import Subject
 
-ARMS, LEAST_STEPS, ROOM = 3, 8, 0.6
+ARMS, LEAST_STEPS, ROOM = 3, 8, 0.3
 
 
 def investigate(

@@ -17,7 +17,7 @@ class Budget(Record):
     false_alarm: float = Field(default=0.01, gt=0, lt=1)
     miss: float = Field(default=0.05, gt=0, lt=1)
     samples: int = Field(default=400, ge=8, le=100_000)
-    diagnosis: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    diagnosis: float = Field(default=4.0, gt=0, allow_inf_nan=False)
     seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
