@@ -19,6 +19,7 @@ from bumperlane.diagnosis.bearings import SEEDS
 from bumperlane.diagnosis.folders import Loaded
 from bumperlane.diagnosis.replays import LocalReplays
 from bumperlane.diagnosis.trail import ACCESS, Kept, Leg, Run
+from bumperlane.errors import BadInput
 from bumperlane.following import FollowedAudit
 from bumperlane.history import History
 from bumperlane.history import Leg as Trained
@@ -57,9 +58,9 @@ def steps_within(share: float, run: Run) -> int:
 
 
 def run_of_campaign(history: History, store: Store, until: str) -> tuple[Run, list[Trained]]:
-    """The newest attempt up to the checkpoint ``until``, as diagnosis reads it, and the same legs as the history has them."""
+    """The newest attempt that has the checkpoint ``until``, up to it, as diagnosis reads it, and the same legs as the history has them."""
     made, trained = [], []
-    for leg in history.legs(history.attempts[-1]):
+    for leg in _legs_with(history, until):
         assert leg.trained is not None  # a hit lies on what is trained
         steps = [c.id for c in leg.trained.checkpoints]
         upto = leg.trained.checkpoints[: steps.index(until) + 1] if until in steps else leg.trained.checkpoints
@@ -71,6 +72,14 @@ def run_of_campaign(history: History, store: Store, until: str) -> tuple[Run, li
         if until in steps:
             break
     return Run(tuple(made)), trained
+
+
+def _legs_with(history: History, checkpoint: str) -> list[Trained]:
+    for attempt in reversed(history.attempts):
+        legs = [leg for leg in history.legs(attempt) if leg.trained is not None]
+        if any(c.id == checkpoint for leg in legs if leg.trained is not None for c in leg.trained.checkpoints):
+            return legs
+    raise BadInput(f"checkpoint {checkpoint[:12]} belongs to no attempt of this campaign")
 
 
 def _lines(store: Store, leg: Trained, name: str) -> list[Any]:
