@@ -1,8 +1,8 @@
-"""A campaign from Python: one SFT stage with a planted backdoor, run to its outcome (about 75 seconds on two cores).
+"""A campaign from Python: one SFT stage with a planted backdoor, run to its outcome (about three minutes on two cores).
 
     python examples/backdoor_sft.py [FOLDER]
 
-Prints, with seed 1: converged after 2 attempts; cause: 40 rows of stage sft; 40 of them planted, 40 planted in all.
+Prints, with seed 1: converged after 2 attempts; confirmed: 42 rows of stage sft; 40 of them planted, 40 planted in all.
 """
 
 import sys
