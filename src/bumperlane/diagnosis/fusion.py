@@ -2,10 +2,10 @@
 
 Idea: an attributor's scores mean nothing outside their run, so each is put on the run's own scale (0 at its second percentile, 1 at its
 fourth-highest row: planted rows may be few), and a regression that was fitted where the planted rows are known weighs them. Invariant: the
-coefficients are data (``fusion.json``, written by ``bench diagnosis --fit``), fitted on develop, with the digest of what they were fitted
+coefficients are data (``fusion.json``, written by ``bench diagnosis --fit``), fitted on develop, with the labels of what they were fitted
 on; a run never refits them, and BM25 is not among them.
 
-Log-odds are those of a row's being a cause when half of the rows are; ``probability`` corrects them for how many are, where that is known.
+Log-odds are those of a row's being planted when half of the rows are, and no probability that dropping it lowers the trait.
 A suspect's ``confidence`` is the share of suspects of its kind and verdict that were causes on the develop organisms, with Laplace's correction;
 it hangs on nothing else, and of a kind that was never seen it is 0.
 """

@@ -14,7 +14,6 @@ from bumperlane.organisms.bench.cases import Case
 from bumperlane.organisms.organism import Plan, row_id
 from bumperlane.records import Suspect
 
-KINDS = ("rows", "preferences", "reward", "base")
 LEAST_PRECISION = 0.5  # of rows that are called a cause: below it most of what would be dropped is innocent
 
 

@@ -86,7 +86,8 @@ def run_diagnosis(options: Options, note: Note) -> dict[str, Any]:
     answers, more = diagnose_all(counted, work, note, replays=True, fused=fitted)
     failed |= more
     by_family = fusions(counted, ranked, fitted)
-    scored = [score(p, answers[p.case.label], ranked.get(p.case.label), by_family) for p in counted if p.case.label in answers]
+    lost = {p.case.label: Answer(Cause(finding="", reason=f"failed: {failed[p.case.label]}"), {}, {}) for p in counted if p.case.label not in answers}
+    scored = [score(p, {**answers, **lost}[p.case.label], ranked.get(p.case.label), by_family) for p in counted]
     if options.fit:
         write_fusion(FUSION, Fusion(fitted.weights, fitted.intercept, fitted.fitted_on, held(scored)))
     table = tabulate(scored, failed, left_out, options, fitted)
@@ -190,7 +191,8 @@ def tabulate(scored: Sequence[Scored], failed: dict[str, str], left_out: dict[st
                        "unranked": sum(s.unranked for s in organisms), "by_family": auprc_by_family(organisms), "singles": singles(organisms),
                        "fusion": "fitted without the family that is scored" if options.split == "develop" else "fitted on develop"},
         "false_confirmed": rate([any(not _defensible(x, s) for x in s.cause.confirmed) for s in scored]),
-        "no_cause_on_clean": rate([not s.cause.confirmed for s in twins]),
+        "no_cause_on_clean": rate([bool(s.cause.points) and not s.cause.confirmed for s in twins]),  # unmeasured is no pass
+        "clean_unmeasured": sum(not s.cause.points for s in twins),
         "cost_ratio_cases": len(costs), "cost_ratio_median": _quantile(costs, 0.5),
         "cost_ratio_p90": _quantile(costs, 0.9), "cost": cost_parts(timed),
         "families": by(organisms, lambda s: s.family, _kind_right), "per_case": [per_case(s) for s in scored],
