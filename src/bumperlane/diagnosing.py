@@ -1,8 +1,9 @@
 """One diagnosis, put together: of several hits the trait that can be followed best, the examiner, and what it cost.
 
 Idea: a campaign, the command line and the bench ask for the same, and differ only in where checkpoints, rows and hits come from; so this takes
-a run, a way to load its checkpoints, and the traits. Invariant: nothing is guessed: a hit that no fresh case shows in words is left out with the
-reason, and where none can be followed there is no suspect.
+a run, a way to load its checkpoints, and the traits. A trait whose cause is not confirmed, or that cannot be drawn from some checkpoint, gives way
+to the next. Invariant: nothing is guessed: a hit that no fresh case shows in words is left out with the reason, and where none can be
+followed there is no suspect.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ from bumperlane.diagnosis.trail import Models, Run
 from bumperlane.diagnosis.window import Where
 from bumperlane.errors import BumperlaneError
 from bumperlane.examination import Request, View
-from bumperlane.following import Followed, FollowedAudit, best_trait
+from bumperlane.following import Followed, FollowedAudit, best_traits
 from bumperlane.records import Cause, Finding, Record, digest_of
 
 Note = Callable[[str], None]
 ACCUSER = "accuser"  # name of the model that an accused run is held against
+SUMMED = ("locating_seconds", "replays", "replay_steps", "replay_seconds")  # costs that every followed trait adds to
+FOLLOWED = 3  # traits followed one after the other until a cause is confirmed
 
 
 @dataclass(frozen=True)
@@ -63,25 +66,46 @@ def diagnose(run: Run, models: Models, traits: Sequence[Followed], replayer: Rep
     """The cause of what ``traits`` show (one at least). What cannot be established is a ``Cause`` without suspects, with the reason."""
     started, notebook = time.monotonic(), Notebook(settings.work)
     end = run.legs[-1].kept[-1].checkpoint
+    chosen = {"at": [0], "why": ""} if settings.force else notebook.piece(
+        "followable", [[t.key for t in traits], run.start, end], lambda: _chosen(traits, run.start, end, note))  # fmt: skip
+    made: list[Diagnosed] = []
+    for position in list(chosen["at"])[:FOLLOWED]:
+        left = None if settings.budget is None else settings.budget - sum(one.cause.cost.get("replay_seconds", 0.0) for one in made)
+        made.append(_followed(run, models, traits[position], replayer, replace(settings, budget=left), note, notebook))
+        if made[-1].cause.confirmed or (replayer is None and made[-1].cause.suspects):
+            break
+    best = _best(made) if made else Diagnosed(Cause(finding=traits[0].finding, reason=f"no hit can be followed: {chosen['why']}", lost=_lost(run)))
+    seconds = round(time.monotonic() - started - notebook.now + notebook.spent, 2)  # of the pieces, whenever they were made
+    return replace(best, cause=best.cause.model_copy(update={"seconds": seconds}))
+
+
+def _followed(run: Run, models: Models, trait: Followed, replayer: Replayer | None, settings: Settings, note: Note, notebook: Notebook) -> Diagnosed:
+    """The cause of one trait."""
+    at = Bearings(run, trait, models, trait.tolerance, trait.key, replayer, settings.budget, settings.most_steps, settings.seeds, settings.seed,
+                  note, notebook)  # fmt: skip
+    examiner, before = Examiner(at, settings.fused, settings.more, frozenset(settings.accused)), notebook.spent
     try:
-        chosen = {"at": 0} if settings.force else notebook.piece(
-            "followed", [[t.key for t in traits], end], lambda: _chosen(traits, run.start, end, note))  # fmt: skip
-        if chosen["at"] is None:
-            return Diagnosed(_none(traits[0], f"no hit can be followed: {chosen['why']}", run, started))
-        trait = traits[chosen["at"]]
-        at = Bearings(run, trait, models, trait.tolerance, trait.key, replayer, settings.budget, settings.most_steps, settings.seeds, settings.seed,
-                      note, notebook)  # fmt: skip
-        examiner = Examiner(at, settings.fused, settings.more, frozenset(settings.accused))
         where = examiner.where()
-        located = notebook.spent
+        located = notebook.spent - before
         suspects, why = examiner.suspects(where)
     except BumperlaneError as error:
-        return Diagnosed(_none(traits[0], str(error), run, started))
-    cause = Cause(
-        finding=trait.finding, followed=trait.name, points=tuple(p.plain() for p in where.points), suspects=tuple(suspects), reason=why,
-        lost=_lost(run), cost=_cost(at, run, where, located), seconds=round(time.monotonic() - started - notebook.now + notebook.spent, 2),
-    )  # fmt: skip
+        return Diagnosed(Cause(finding=trait.finding, followed=trait.name, reason=str(error), lost=_lost(run)))
+    cause = Cause(finding=trait.finding, followed=trait.name, points=tuple(p.plain() for p in where.points), suspects=tuple(suspects), reason=why,
+                  lost=_lost(run), cost=_cost(at, run, where, located))  # fmt: skip
     return Diagnosed(cause, examiner.rankings)
+
+
+def _best(made: Sequence[Diagnosed]) -> Diagnosed:
+    """The first with a confirmed cause, else with a suspect, else with a window search, at the cost of all; with what became of the others."""
+    best = max(made, key=lambda one: (bool(one.cause.confirmed), bool(one.cause.suspects), bool(one.cause.points)))
+    reasons = [best.cause.reason, *(f"following {one.cause.followed}: {_outcome(one.cause)}" for one in made if one is not best)]
+    summed = {key: round(sum(one.cause.cost.get(key, 0.0) for one in made), 2) for key in SUMMED}
+    cost = {**best.cause.cost, **summed, "traits_followed": len(made)} if best.cause.cost else {}
+    return replace(best, cause=best.cause.model_copy(update={"reason": "; ".join(filter(None, reasons)), "cost": cost}))
+
+
+def _outcome(cause: Cause) -> str:
+    return cause.reason or "; ".join(f"{s.kind} {s.verdict} ({s.reason})" for s in cause.suspects) or "no suspect"
 
 
 def _cost(at: Bearings, run: Run, where: Where, located: float) -> dict[str, float]:
@@ -93,12 +117,8 @@ def _cost(at: Bearings, run: Run, where: Where, located: float) -> dict[str, flo
 
 
 def _chosen(traits: Sequence[Followed], start: str, end: str, note: Note) -> dict[str, Any]:
-    best, why = best_trait(traits, start, end, note)
+    best, why = best_traits(traits, start, end, note)
     return {"at": best, "why": why}
-
-
-def _none(trait: Followed, reason: str, run: Run, started: float) -> Cause:
-    return Cause(finding=trait.finding, reason=reason, lost=_lost(run), seconds=round(time.monotonic() - started, 2))
 
 
 def _lost(run: Run) -> tuple[str, ...]:
@@ -115,15 +135,15 @@ def _lost(run: Run) -> tuple[str, ...]:
 
 class FoldersRequest(Record):
     """A diagnosis of training folders. ``legs``: what the training worker left, in order; ``reference``: folder of the start; ``findings``:
-    hits on the last checkpoint, or (a run that is accused of another's hits, and whose first must be followed) on the model ``accuser``;
-    ``request``: as the audits were asked. ``work``: folder for pieces and replays."""
+    hits on the last checkpoint, or (a run that is accused of another's hits, and whose first must be followed) on the model of ``accuser``, the
+    request that found them; ``request``: as the audits were asked. ``work``: folder for pieces and replays."""
 
     legs: tuple[str, ...]
     reference: str
     findings: tuple[Finding, ...]
     request: Request
     work: str
-    accuser: str | None = None
+    accuser: Request | None = None
     seed: int = 0
     seeds: int = SEEDS
     replays: bool = True
@@ -138,10 +158,10 @@ def diagnose_folders(request: FoldersRequest, note: Note = lambda text: None, fu
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
     run, where = run_of([Path(leg) for leg in request.legs], Path(request.reference))
-    models, view = Loaded(known(where)), View(request.request, note)
+    models, view = Loaded(known(where)), View(request.accuser or request.request, note)  # the context is the hit's own
     end = run.legs[-1].kept[-1].checkpoint
     if request.accuser:
-        where[ACCUSER] = Path(request.accuser)
+        where[ACCUSER] = Path(request.accuser.model)
     traits = []
     for finding in request.findings:
         _, context = view.of(load_audit(finding.audit).access, finding.audit)

@@ -1,7 +1,7 @@
 """Follows the trait of a finding over checkpoints: what diagnosis asks of an audit, or of a person's own examples.
 
-Idea: the audit that saw a sign can draw fresh cases of it on any model; of several audits that saw something, the one is followed whose cases
-part the tuned model from its start best, and are shown in words. Invariant: audits that were not an alarm by themselves may be followed,
+Idea: the audit that saw a sign can draw fresh cases of it on any model; of several audits that saw something, the one is followed first whose
+cases part the tuned model from its start best, and are shown in words. Invariant: audits that were not an alarm by themselves may be followed,
 but never one that cannot tell the two models apart; the context is the finding's own, whatever model is asked.
 """
 
@@ -89,8 +89,15 @@ class FollowedAudit:
         """The audit, set on what it tested at the finding's checkpoint: one that searches first must not search anew on every model."""
         audit: Audit = load_audit(self.hit.audit)
         if isinstance(audit, Drawing):
-            asyncio.run(audit.lines(self.views(self.hit.checkpoint, audit.access), self._context(audit)))
+            told = asyncio.run(audit.lines(self.views(self.hit.checkpoint, audit.access), self._context(audit)))
+            lost = [line for line in self._lines if line not in told]
+            if lost:
+                raise Inapplicable(f"{self.hit.audit} does not test {lost[0]!r} again; seed or rows are not those of the hit")
         return audit
+
+    @property
+    def _lines(self) -> list[str]:
+        return [m.name for m in self.hit.measures if m.verdict == "hit"]
 
     def _context(self, audit: Audit) -> Context:
         return replace(self.context, reference=self.views(self.start, audit.access))
@@ -109,19 +116,18 @@ class FollowedAudit:
             raise Inapplicable(f"{self.hit.audit} failed to draw cases: {type(error).__name__}: {first_line(error)}") from error
 
     async def _drawn(self, audit: Drawing, subject: Subject, count: int, seed: int) -> list[Case]:
-        lines = [m.name for m in self.hit.measures if m.verdict == "hit"]
         made: list[Case] = []
-        for line in lines:
+        for line in self._lines:
             rng = random.Random(f"{seed}/{line}")
-            judged = await audit.draw(subject, self._context(audit), line, max(1, count // len(lines)), rng)
+            judged = await audit.draw(subject, self._context(audit), line, max(1, count // len(self._lines)), rng)
             made += [Case(outcome=j.outcome, exhibit=j.exhibit) for j in judged if j.outcome is not None]
         return made
 
 
-def best_trait(traits: Sequence[Followed], start: str, end: str, note: Callable[[str], None]) -> tuple[int | None, str]:
-    """The position of the trait to follow, and why there is none. The strongest hits are tried; where none rises, the one most frequent at the
-    end is followed, as it may have been there from the start."""
-    best: tuple[tuple[bool, float, float], int] | None = None
+def best_traits(traits: Sequence[Followed], start: str, end: str, note: Callable[[str], None]) -> tuple[list[int], str]:
+    """Positions of the traits that can be followed, the best first, and why others cannot. The strongest hits are tried; where none rises, the one
+    most frequent at the end comes first, as it may have been there from the start."""
+    standing: dict[int, tuple[bool, float, float]] = {}
     why: list[str] = []
     for position in sorted(range(len(traits)), key=lambda i: -traits[i].strength)[:TRIED]:
         trait = traits[position]
@@ -136,10 +142,8 @@ def best_trait(traits: Sequence[Followed], start: str, end: str, note: Callable[
             why.append(f"{trait.name}: {len(shown)} of {len(after)} fresh cases show it in words")
             continue
         gained = _mean(after) - _mean(before)
-        standing = trait.read and gained >= RISES, gained, _mean(after)
-        if best is None or standing > best[0]:
-            best = standing, position
-    return (best[1] if best else None), "; ".join(why)
+        standing[position] = trait.read and gained >= RISES, gained, _mean(after)
+    return sorted(standing, key=lambda i: standing[i], reverse=True), "; ".join(why)
 
 
 def _mean(cases: Sequence[Case]) -> float:

@@ -41,14 +41,14 @@ class Work:
 @dataclass(frozen=True)
 class Prepared:
     """One case, trained and, of an organism, examined. ``hits``: an organism's own; of a twin the one that it is accused of, on the
-    model ``accuser``."""
+    the model of the organism that was ``accuser``."""
 
     case: Case
     traced: Traced
     truth: Truth
     conduct: dict[str, float]
     hits: tuple[Finding, ...] = ()
-    accuser: Path | None = None
+    accuser: Traced | None = None
 
 
 def followable() -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def accused(prepared: Sequence[Prepared], answers: dict[str, Answer]) -> list[Pr
             followed = tuple(f for f in p.hits if f.audit == answers[p.case.label].cause.followed)
             twin = twins[p.case.twin()]
             if followed:
-                made.setdefault(twin.case.label, replace(twin, hits=followed, accuser=p.traced.built.model))
+                made.setdefault(twin.case.label, replace(twin, hits=followed, accuser=p.traced))
     return list(made.values())
 
 
@@ -128,5 +128,5 @@ def _request(p: Prepared, work: Work, replays: bool) -> FoldersRequest:
     return FoldersRequest(
         legs=tuple(map(str, p.traced.legs)), reference=str(p.traced.built.reference), findings=p.hits, request=request,
         work=str(work.zoo / "diagnosed" / f"{p.traced.built.id}-work"), replays=replays, more=() if replays else tuple(known_attributors()),
-        accuser=str(p.accuser) if p.accuser else None,
+        accuser=_examination(p.accuser, work)[0] if p.accuser else None,
     )  # fmt: skip
