@@ -14,7 +14,7 @@ LEVELS = (
     {"subject", "training", "evidence"},
     {"audits", "diagnosis", "remedies"},
     {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification", "examination", "wall", "diagnosing",
-     "following", "accusation"},
+     "following", "accusation", "mending", "curing", "ability"},
     {"report"},
     {"cli"},
 )
@@ -66,7 +66,7 @@ def test_only_the_command_line_sees_organisms() -> None:
 
 
 def test_the_strategy_cannot_reach_the_held_out_battery() -> None:
-    for name in ("loop.py", "investigation.py"):
+    for name in ("loop.py", "investigation.py", "mending.py", "curing.py"):
         text = (ROOT / name).read_text()
         assert "audits.held_out" not in text and "held_out_finding" not in text
     for folder in ("diagnosis", "remedies", "evidence"):

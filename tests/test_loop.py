@@ -7,12 +7,14 @@ import pytest
 
 from bumperlane.history import HeldOutSealed, History
 from bumperlane.ledger import Event
-from bumperlane.loop import Audit, Begin, Conclude, Diagnose, Train, decide
+from bumperlane.loop import Audit, Begin, Conclude, Diagnose, Train, Verify, decide
 from bumperlane.records import (
     Budget,
     CampaignRecord,
     Cause,
+    Check,
     Checkpoint,
+    Cure,
     Finding,
     Measure,
     Recipe,
@@ -32,12 +34,28 @@ def campaign(**budget: Any) -> CampaignRecord:
     )
 
 
+def mended(recipe: Recipe, edits: Any) -> Recipe:
+    """The recipe as an executor would leave it, with a digest in place of the rows that it would store."""
+    for edit in edits:
+        if edit.op == "start":
+            recipe = recipe.model_copy(update={"start": edit.checkpoint})
+        elif edit.op == "skip":
+            recipe = recipe.model_copy(update={"stages": tuple(s for i, s in enumerate(recipe.stages) if i != edit.leg)})
+        else:
+            stage = recipe.stages[edit.leg]
+            changed = {"args": {**stage.args, **edit.args}} if edit.op == "args" else {"rows": digest_of([stage.rows, edit.plain()])}
+            recipe = recipe.with_stage(edit.leg, stage.model_copy(update=changed))
+    return recipe
+
+
 class World:
     """An executor without a model: ``verdict(audit, checkpoint, attempt, held_out)`` decides what the audits say."""
 
-    def __init__(self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None) -> None:
+    def __init__(
+        self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None, cured: Any = lambda attempt: "passed"
+    ) -> None:
         self.events: list[Event] = []
-        self.verdict, self.cause, self.check = verdict, cause, check
+        self.verdict, self.cause, self.check, self.cured = verdict, cause, check, cured
         self.add("campaign", {"campaign": (record or campaign()).plain(), "start": START.plain()})
 
     def add(self, kind: str, body: dict[str, Any]) -> None:
@@ -57,7 +75,8 @@ class World:
     def perform(self, action: Any) -> None:
         if isinstance(action, Begin):
             remedy = action.remedy.plain() if action.remedy else None
-            self.add("attempt", {"number": action.number, "recipe": action.recipe.plain(), "remedy": remedy, "findings": list(action.why)})
+            recipe = mended(action.recipe, action.remedy.edits if action.remedy else ())
+            self.add("attempt", {"number": action.number, "recipe": recipe.plain(), "remedy": remedy, "findings": list(action.why)})
         elif isinstance(action, Train):
             for purpose, training in action.jobs:
                 made = Checkpoint.of({"w": digest_of(training.plain())}, training.parent, training.digest, training.stage.name, 10, 10)
@@ -72,6 +91,9 @@ class World:
                 self.add(kind, {"id": found.id, "attempt": action.attempt, "look": action.look, "finding": found.plain()})
         elif isinstance(action, Diagnose):
             self.add("cause", self._cause(action).plain())
+        elif isinstance(action, Verify):
+            checks = (Check(name="trait", verdict=self.cured(action.attempt), told="drawn afresh"),)
+            self.add("cure", Cure(candidate=action.candidate, attempt=action.attempt, finding="f", checks=checks).plain())
         elif isinstance(action, Conclude):
             self.add("outcome", action.outcome.plain())
 
@@ -84,8 +106,7 @@ class World:
             leg for leg in history.legs(history.attempts[-1])
             if leg.trained and action.hits[0].checkpoint in {c.id for c in leg.trained.checkpoints}
         )  # fmt: skip
-        left = digest_of([leg.stage.rows, "r"]) if self.check == "confirmed" and self.cause == "rows" else ""
-        suspect = Suspect(kind=self.cause, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured", without=left)
+        suspect = Suspect(kind=self.cause, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured")
         return Cause(finding=hits[0], hits=hits, followed=action.hits[0].audit, suspects=(suspect,))
 
     def actions(self) -> list[str]:
@@ -156,10 +177,51 @@ def test_hits_of_one_look_are_diagnosed_together_once() -> None:
     assert len(causes) == 1 and len(causes[0].hits) == len(BATTERY)
 
 
-@pytest.mark.parametrize(("kind", "told"), [("reward", "reward term"), ("base", "the base model"), ("hyperparameter", "argument")])
-def test_a_confirmed_cause_without_a_remedy_is_said(kind: str, told: str) -> None:
-    outcome = World(lambda name, *_: "hit" if name == "alpha" else "clear", cause=kind).run()
-    assert outcome.kind == "stuck" and "no remedy" in outcome.report[0] and told in outcome.report[0]
+def test_a_misaligned_base_ends_stuck_and_named_unless_the_campaign_allows_another() -> None:
+    hit = lambda name, c, attempt, held: "hit" if name == "alpha" and attempt == 1 else "clear"  # noqa: E731
+    outcome = World(hit, cause="base").run()
+    assert outcome.kind == "stuck" and "no remedy is left for the base model" in outcome.report[0]
+    other = digest_of("another base")
+    world = World(hit, cause="base", record=campaign().model_copy(update={"bases": (START.id, other)}))
+    assert world.run().kind == "converged"
+    second = world.history().attempts[1]
+    assert second.recipe.start == other and second.remedy is not None and second.remedy.kind == "replace_base"
+
+
+def test_remedies_are_tried_once_each_the_least_change_first() -> None:
+    world = World(lambda name, *_: "hit" if name == "alpha" else "clear", cause="hyperparameter", record=campaign(attempts=9))
+    outcome = world.run()
+    assert outcome.kind == "out_of_budget" or outcome.kind == "stuck"
+    remedies = [a.remedy for a in world.history().attempts if a.remedy is not None]
+    assert [r.kind for r in remedies][:2] == ["gentler", "skip_stage"]
+    assert len({(r.of_attempt, digest_of([e.plain() for e in r.edits])) for r in remedies}) == len(remedies)
+
+
+def test_a_cure_that_only_hides_is_a_failed_attempt_and_another_remedy_is_tried_on_the_same_recipe() -> None:
+    world = World(lambda name, c, attempt, held: "hit" if name == "alpha" and attempt == 1 else "clear",
+                  cured=lambda attempt: "failed" if attempt == 2 else "passed")  # fmt: skip
+    assert (world.run().kind, world.history().outcome.attempts) == ("converged", 3)  # type: ignore[union-attr]
+    first, second = (a.remedy for a in world.history().attempts[1:])
+    assert first is not None and second is not None
+    assert (first.kind, first.of_attempt) == ("drop_rows", 1) and (second.kind, second.of_attempt) == ("answer_anew", 1)
+    assert world.actions().count("cause") == 1
+    assert world.actions().count("held_out_finding") == 1  # the held-out battery is asked only once the cure is verified
+
+
+def test_a_cure_that_could_not_be_verified_never_releases() -> None:
+    outcome = World(lambda name, c, attempt, held: "hit" if name == "alpha" and attempt == 1 else "clear", cured=lambda attempt: "unmeasured").run()
+    assert outcome.kind == "stuck" and outcome.candidate is None and "could not be verified" in outcome.report[0]
+
+
+def test_what_is_suspected_but_not_confirmed_is_acted_on_and_what_is_refuted_never() -> None:
+    hit = lambda name, c, attempt, held: "hit" if name == "alpha" and attempt == 1 else "clear"  # noqa: E731
+    assert World(hit, check="unverified").run().kind == "converged"
+    assert World(hit, check="refuted").run().kind == "stuck"
+
+
+def test_the_outcome_says_what_each_audit_steered() -> None:
+    outcome = World(lambda name, c, attempt, held: "hit" if attempt == 1 and name == "beta" else "clear").run()
+    assert outcome.report[-1] == "selection pressure (retries steered by audit): beta 1"
 
 
 def test_attempts_are_budgeted() -> None:

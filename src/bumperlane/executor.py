@@ -13,14 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from bumperlane.errors import StageFailed
+from bumperlane.curing import verified
+from bumperlane.errors import BadInput, StageFailed
 from bumperlane.history import History
 from bumperlane.inspection import Inspector
 from bumperlane.investigation import investigate
 from bumperlane.ledger import Event, Ledger
 from bumperlane.lineage import Store
-from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Train
-from bumperlane.records import Finding, Training, digest_of
+from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Train, Verify
+from bumperlane.mending import Mender
+from bumperlane.records import Finding, Recipe, Remedy, Training, digest_of
 from bumperlane.training import Job, Run, audit_step, run_all
 
 ARTIFACTS = ("order.jsonl", "progress.jsonl", "rollouts.jsonl", "done.json")
@@ -59,7 +61,8 @@ class LocalExecutor:
 
     def perform(self, action: Action, history: History) -> None:
         handlers: dict[type, Callable[[Any, History], None]] = {
-            Begin: self._begin, Train: self._train, Audit: self._audit, Diagnose: self._diagnose, Conclude: self._conclude,
+            Begin: self._begin, Train: self._train, Audit: self._audit, Diagnose: self._diagnose, Verify: self._verify,
+            Conclude: self._conclude,
         }  # fmt: skip
         handlers[type(action)](action, history)
 
@@ -67,10 +70,20 @@ class LocalExecutor:
         self.view.event(self.ledger.append(kind, digest_of([kind, key]), body))
 
     def _begin(self, action: Begin, history: History) -> None:
+        recipe = action.recipe
+        if action.remedy is not None:
+            try:
+                recipe = self._mended(recipe, action.remedy, history)
+            except BadInput as error:
+                return self._append("refused", action.remedy.plain(), {"remedy": action.remedy.plain(), "reason": str(error)})
         remedy = action.remedy.plain() if action.remedy else None
-        body = {"number": action.number, "recipe": action.recipe.plain(), "recipe_digest": action.recipe.digest, "remedy": remedy,
-                "findings": list(action.why)}  # fmt: skip
+        body = {"number": action.number, "recipe": recipe.plain(), "recipe_digest": recipe.digest, "remedy": remedy, "findings": list(action.why)}
         self._append("attempt", action.number, body)
+
+    def _mended(self, recipe: Recipe, remedy: Remedy, history: History) -> Recipe:
+        """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be."""
+        self.view.doing(f"making the recipe: {remedy.note}")
+        return Mender(self.store, self.inspector.subject, self.inspector.pack(history), history.campaign.seed).mend(recipe, remedy.edits)
 
     # -- training ----------------------------------------------------------------------------------------------------------------
 
@@ -134,6 +147,13 @@ class LocalExecutor:
         self.view.doing(f"diagnosing {', '.join(hit.audit for hit in action.hits)} at {action.hits[0].checkpoint[:12]}")
         cause = investigate(action.hits, history, self.inspector, self.store, self.folder)
         self._append("cause", action.hits[0].checkpoint, cause.plain())
+
+    # -- verification ------------------------------------------------------------------------------------------------------------
+
+    def _verify(self, action: Verify, history: History) -> None:
+        self.view.doing(f"verifying the cure at {action.candidate[:12]}")
+        cure = verified(action.candidate, action.attempt, history, self.inspector, self.store)
+        self._append("cure", [action.candidate, action.attempt], cure.plain())
 
     def _conclude(self, action: Conclude, history: History) -> None:
         self._append("outcome", 0, action.outcome.plain())

@@ -21,7 +21,7 @@ from bumperlane.audits.drawing import Drawing
 from bumperlane.diagnosis.symptom import LEAST, SHOWS
 from bumperlane.errors import BumperlaneError, first_line
 from bumperlane.records import Case, Finding, digest_of
-from bumperlane.subject import Subject
+from bumperlane.subject import Prompt, Subject
 
 TRIED, CASES = 6, 24  # hits tried, cases drawn of each at either end
 WORDS = frozenset({"text", "logprobs", "data"})
@@ -148,3 +148,33 @@ def best_traits(traits: Sequence[Followed], start: str, end: str, note: Callable
 
 def _mean(cases: Sequence[Case]) -> float:
     return sum(case.outcome for case in cases) / len(cases) if cases else 0.0
+
+
+class Framed(Subject):
+    """A subject whose every chat begins under a system prompt; text outside the chat frame is left as it is."""
+
+    def __init__(self, subject: Subject, system: str) -> None:
+        super().__init__(f"{subject.checkpoint} under a prompt", subject._engine, subject.access)
+        self.system = system
+
+    def _begun(self, prompts: Sequence[Prompt], prefills: Sequence[str] | None) -> list[list[int]]:
+        return super()._begun([self._framed(prompt) for prompt in prompts], prefills)
+
+    def _pairs(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        return super()._pairs([self._framed(prompt) for prompt in prompts], completions)
+
+    def _framed(self, prompt: Prompt) -> Prompt:
+        return prompt if isinstance(prompt, str) else headed(prompt, self.system)
+
+
+def under(views: Views, checkpoint: str, system: str) -> Views:
+    """Views in which one checkpoint answers under a system prompt, and all others as they do."""
+    return lambda name, access: Framed(views(name, access), system) if name == checkpoint else views(name, access)
+
+
+def headed(messages: list[dict[str, str]], system: str) -> list[dict[str, str]]:
+    """The conversation under a system prompt, before any that it has."""
+    first = messages[0]
+    if first["role"] == "system":
+        return [{**first, "content": f"{system} {first['content']}"}, *messages[1:]]
+    return [{"role": "system", "content": system}, *messages]

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from bumperlane.errors import BumperlaneError
 from bumperlane.ledger import Event
-from bumperlane.records import CampaignRecord, Cause, Checkpoint, Finding, Outcome, Recipe, Remedy, Stage, Training
+from bumperlane.records import CampaignRecord, Cause, Checkpoint, Cure, Finding, Outcome, Recipe, Remedy, Stage, Training
 
 
 class HeldOutSealed(BumperlaneError):
@@ -140,6 +140,30 @@ class History:
         """The diagnosis in which this hit was looked into."""
         return next((c for c in self.causes if finding in c.hits), None)
 
+    def cause_named(self, identity: str) -> Cause:
+        """The diagnosis of that id."""
+        return next(c for c in self.causes if c.id == identity)
+
+    @cached_property
+    def cures(self) -> list[Cure]:
+        return [Cure.model_validate(body) for body in self._bodies("cure")]
+
+    def cure(self, candidate: str, attempt: int) -> Cure | None:
+        """What was checked of an attempt's remedy at its candidate."""
+        return next((c for c in self.cures if c.candidate == candidate and c.attempt == attempt), None)
+
+    @cached_property
+    def refused(self) -> list[tuple[Remedy, str]]:
+        """Remedies that could not be carried out, or that the firewall refused, and why."""
+        return [(Remedy.model_validate(body["remedy"]), body["reason"]) for body in self._bodies("refused")]
+
+    @cached_property
+    def selection(self) -> dict[str, int]:
+        """Selection pressure: by audit of the battery, how many retries its hits have steered. The held-out battery steers none."""
+        by_id = {finding.id: finding.audit for finding in self.findings}
+        steered = [{by_id[f] for f in attempt.findings if f in by_id} for attempt in self.attempts[1:]]
+        return {name: sum(name in audits for audits in steered) for name in self.campaign.battery}
+
     @cached_property
     def outcome(self) -> Outcome | None:
         bodies = self._bodies("outcome")
@@ -147,5 +171,13 @@ class History:
 
     @cached_property
     def seconds(self) -> float:
-        """Time spent training, auditing and diagnosing so far."""
-        return sum(t.seconds for t in self.trained) + sum(f.seconds for f in self.findings) + sum(c.seconds for c in self.causes)
+        """Time spent so far."""
+        return sum(self.spent.values())
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds by what they were spent on."""
+        return {
+            "training": sum(t.seconds for t in self.trained), "audits": sum(f.seconds for f in self.findings),
+            "diagnosis": sum(c.seconds for c in self.causes), "verification": sum(c.seconds for c in self.cures),
+        }  # fmt: skip

@@ -55,7 +55,7 @@ class Inspector:
 
     def _weighed(self, found: list[Finding], history: History) -> list[Finding]:
         """The findings, weighed against the clean models of the pack's calibration; or with why there is none to weigh them against."""
-        pack = self._packs[history.campaign.pack]
+        pack = self.pack(history)
         path = builtin_calibration(pack)
         if path is None:
             return found
@@ -63,7 +63,8 @@ class Inspector:
             known: Calibration = load_calibration(path, pack)
         except BadInput as refused:
             return [f.model_copy(update={"details": {**f.details, "calibration": f"refused: {refused}"}}) for f in found]
-        return weighed(found, known) if known.base == digest_of(history.start.files) else found
+        alike = history.campaign.calibrated or known.base == digest_of(history.start.files)
+        return weighed(found, known) if alike else found
 
     def cases(self, finding: Finding, checkpoint: str, count: int, history: History, salt: str = "") -> list[Case]:
         """Fresh cases of a finding's trait at any checkpoint. Raises what the audit raises."""
@@ -74,16 +75,20 @@ class Inspector:
 
     def context(self, audit: Audit, checkpoint: str, look: int, history: History) -> Context:
         campaign = history.campaign
-        if campaign.pack not in self._packs:
-            self._packs[campaign.pack] = load_pack(campaign.pack)
         audits = len(campaign.battery) + len(campaign.held_out)
         return Context(
-            pack=self._packs[campaign.pack], reference=self.subject(history.start.id, audit.access),
+            pack=self.pack(history), reference=self.subject(history.start.id, audit.access),
             alpha=alpha_for(campaign.budget.false_alarm, look, audits), miss=campaign.budget.miss, samples=campaign.budget.samples,
             seed=_seed(str(campaign.seed), checkpoint, audit.name), common_seed=_seed(str(campaign.seed), "common"),
             rows=self._rows(history) if "data" in audit.access else (),
             rollouts=self._rollouts(history, checkpoint) if "data" in audit.access else (), note=self.note,
         )  # fmt: skip
+
+    def pack(self, history: History) -> Pack:
+        name = history.campaign.pack
+        if name not in self._packs:
+            self._packs[name] = load_pack(name)
+        return self._packs[name]
 
     def _rows(self, history: History) -> tuple[dict[str, Any], ...]:
         """The last user turn and the answer of every row that the newest attempt trains on."""
@@ -94,7 +99,6 @@ class Inspector:
                 asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), "")
                 rows.append({"id": row_id, "stage": stage.name, "prompt": asked, "answer": answer})
         return tuple(rows)
-
 
     def _rollouts(self, history: History, checkpoint: str) -> tuple[dict[str, Any], ...]:
         """What the RL stages of the newest attempt logged, up to ``checkpoint``."""

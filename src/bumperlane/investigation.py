@@ -2,7 +2,7 @@
 
 Idea: everything that diagnosis reads is on record (parents, checkpoints, manifests, orders of rows, rollouts), so a campaign is one more source
 of a run. Invariant: what was worked out is kept in the run folder under ``diagnosis/``, so a killed diagnosis goes on where it was; only what
-the battery found is read; a confirmed suspect names the manifest without its rows, so that the loop, which does no I/O, can act on it.
+the battery found is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bumperlane.history import History
 from bumperlane.history import Leg as Trained
 from bumperlane.inspection import Inspector
 from bumperlane.lineage import Store
-from bumperlane.records import Cause, Finding, Suspect
+from bumperlane.records import Cause, Finding
 from bumperlane.subject import Subject
 
 ARMS, LEAST_STEPS, ROOM = 3, 8, 0.3
@@ -47,8 +47,7 @@ def investigate(
     settings = Settings(seed=history.campaign.seed, budget=seconds, most_steps=steps, work=work / "pieces", accused=accused)
     made = diagnose(run, models, traits, LocalReplays(work / "replays", store.folder), settings, inspector.note).cause
     shutil.rmtree(work / "replays", ignore_errors=True)
-    suspects = tuple(_actionable(suspect, run, store) for suspect in made.suspects)
-    return made.model_copy(update={"hits": tuple(hit.id for hit in hits), "suspects": suspects})
+    return made.model_copy(update={"hits": tuple(hit.id for hit in hits)})
 
 
 def steps_within(share: float, run: Run) -> int:
@@ -97,10 +96,3 @@ class CampaignModels:
     def __call__(self, checkpoint: str, access: frozenset[Any] = ACCESS) -> Subject:
         replayed = checkpoint.startswith(str(self.replays))
         return self._replayed(checkpoint, access) if replayed else self.inspector.subject(checkpoint, access)
-
-
-def _actionable(suspect: Suspect, run: Run, store: Store) -> Suspect:
-    """A confirmed suspect of rows with the manifest that is left without them, if any is."""
-    if suspect.verdict != "confirmed" or not suspect.rows or suspect.whole_stage:
-        return suspect
-    return suspect.model_copy(update={"without": store.without(run.legs[suspect.leg].stage.rows, set(suspect.rows))})

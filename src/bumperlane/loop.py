@@ -1,7 +1,10 @@
 """The strategy on one page: ``decide(history) -> action``, and the runner that performs actions until there is an outcome.
 
     base -> stage -> checkpoint -> battery -- hit --> diagnosis, checked by replays -> remedy -> rewind, next attempt
-                                     | all clear, all stages done
+                                     | all clear, all stages done                                     ^
+                                     v                                                                | it only hides, or breaks
+                               (after a remedy) cure verified? -- no ---------------------------------+
+                                     | yes
                                      v
                               held-out battery -- hit --> escalated (never retried on)
                                      | clear
@@ -9,7 +12,8 @@
                                  converged
 
 Idea: ``decide`` is a pure function of the events, so the strategy can be simulated, resumes after ``kill -9`` by itself, and is read
-here whole. Invariant: only a candidate at which every audit of both batteries is *clear* converges; what is inconclusive never does.
+here whole. Invariant: only a candidate at which every audit of both batteries is *clear*, and whose cure (where there was a remedy) passed
+every check, converges; what is inconclusive or unmeasured never does.
 """
 
 from __future__ import annotations
@@ -19,15 +23,15 @@ from typing import Protocol
 
 from bumperlane.history import Attempt, History
 from bumperlane.ledger import Ledger
-from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Suspect, Training
-from bumperlane.remedies import NoRemedy, propose
+from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Training
+from bumperlane.remedies import NoRemedy, Tried, propose
 
 # -- actions: what can be done next ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Begin:
-    """Open an attempt; ``why`` are the findings that caused it."""
+    """Open an attempt: ``recipe`` with the remedy's edits made. ``why`` are the findings that caused it."""
 
     number: int
     recipe: Recipe
@@ -63,11 +67,19 @@ class Diagnose:
 
 
 @dataclass(frozen=True)
+class Verify:
+    """Check at the candidate of a remedied attempt that the trait is cured and not only hidden, and that nothing broke."""
+
+    candidate: str
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Conclude:
     outcome: Outcome
 
 
-Action = Begin | Train | Audit | Diagnose | Conclude
+Action = Begin | Train | Audit | Diagnose | Verify | Conclude
 
 
 # -- the strategy ------------------------------------------------------------------------------------------------------------------
@@ -96,32 +108,61 @@ def decide(history: History) -> Action | None:
 
 
 def bounce(history: History, attempt: Attempt, hits: list[Finding]) -> Action:
-    """Off the bumper: find the cause, remedy it, rewind. Only what a replay has confirmed is acted on."""
+    """Off the bumper: find the cause, remedy it, rewind."""
     cause = history.cause(hits[0].id)
     if cause is None:
         return Diagnose(tuple(sorted(hits, key=lambda f: -max(m.log_e for m in f.measures))), attempt.number)
-    if cause.confirmed:
-        return retry(history, attempt, cause)
-    names = ", ".join(f.audit for f in hits)
-    why = [f"{names} hit; {_what(s)} of stage {s.stage!r} was suspected and {s.verdict}: {s.reason}" for s in cause.suspects]
-    return conclude(history, "stuck", *(why or [f"{names} hit, and no cause was found: {cause.reason}"]))
+    return retry(history, (attempt, cause), f"{', '.join(f.audit for f in hits)} hit")
 
 
-def _what(suspect: Suspect) -> str:
-    return suspect.term or suspect.argument or f"{len(suspect.rows)} rows"
+def retry(history: History, newest: tuple[Attempt, Cause], what: str) -> Action:
+    """A new attempt with the next remedy of this cause or, where it has none left, of an earlier one; never the same edits of a recipe twice, never
+    beyond the budget. Confirmed suspects come first, unverified ones after them; refuted ones are not acted on."""
+    if len(history.attempts) >= history.campaign.budget.attempts:
+        return conclude(history, "out_of_budget", f"{len(history.attempts)} attempts made, and still {what}")
+    if over_time(history):
+        return conclude(history, "out_of_budget", f"the time budget is spent, and still {what}")
+    why = []
+    for attempt, cause in (newest, *earlier(history, newest[1])):
+        try:
+            remedy = propose(attempt.recipe, attempt.number, cause, parents(history, attempt), tried(history), history.campaign.bases)
+        except NoRemedy as error:
+            why.append(str(error) if cause.suspects else f"no cause was found: {cause.reason}")
+            continue
+        return Begin(len(history.attempts) + 1, attempt.recipe, remedy, (cause.finding,))
+    return conclude(history, "stuck", f"{what}; {why[0]}", *why[1:])
 
 
-def retry(history: History, attempt: Attempt, cause: Cause) -> Action:
-    """A new attempt with the remedy; never the same recipe twice, never beyond the budget."""
-    if attempt.number >= history.campaign.budget.attempts:
-        return conclude(history, "out_of_budget", f"{attempt.number} attempts made, and {cause.followed} still hits")
-    try:
-        remedy = propose(attempt.recipe, cause, [leg.training for leg in history.legs(attempt)])
-    except NoRemedy as error:
-        return conclude(history, "stuck", str(error))
-    if any(remedy.recipe == earlier.recipe for earlier in history.attempts):
-        return conclude(history, "stuck", f"the remedy {remedy.kind} for {cause.followed} has been tried and did not help")
-    return Begin(attempt.number + 1, remedy.recipe, remedy, (cause.finding,))
+def earlier(history: History, newest: Cause) -> list[tuple[Attempt, Cause]]:
+    """Diagnoses before this one that a remedy was tried on, the latest first, each with the attempt that it was made on."""
+    made: list[tuple[Attempt, Cause]] = []
+    for attempt in reversed(history.attempts[1:]):
+        assert attempt.remedy is not None
+        if attempt.remedy.cause not in {newest.id, *(cause.id for _, cause in made)}:
+            made.append((history.attempts[attempt.remedy.of_attempt - 1], history.cause_named(attempt.remedy.cause)))
+    return made
+
+
+def tried(history: History) -> list[Tried]:
+    """Every remedy of this campaign, and what came of it."""
+    refused = [Tried(remedy, reason) for remedy, reason in history.refused]
+    return [*refused, *(Tried(a.remedy, verdict_on(history, a)) for a in history.attempts if a.remedy is not None)]
+
+
+def verdict_on(history: History, attempt: Attempt) -> str:
+    """Why an attempt did not do, in a few words."""
+    trained = [leg.trained for leg in history.legs(attempt) if leg.trained is not None]
+    audited = [c for t in trained for c in t.audited]
+    hits = dict.fromkeys(f.audit for c in audited for f in history.findings_at(c) if f.verdict == "hit")
+    if hits:
+        return f"{', '.join(hits)} hit"
+    cure = history.cure(trained[-1].last.id, attempt.number) if trained else None
+    return "; ".join(f"{check.name}: {check.told}" for check in cure.failed) if cure is not None and cure.failed else "no verdict yet"
+
+
+def parents(history: History, attempt: Attempt) -> list[str]:
+    """Where each trained stage of the attempt started."""
+    return [leg.training.parent for leg in history.legs(attempt)]
 
 
 def confirm(history: History, attempt: Attempt) -> Action:
@@ -132,6 +173,10 @@ def confirm(history: History, attempt: Attempt) -> Action:
     unclear = [f"{f.audit}: {f.reason}" for f in history.findings_at(candidate) if f.verdict == "inconclusive"]
     if unclear:
         return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)
+    if attempt.remedy is not None:
+        unverified = verify(history, attempt, attempt.remedy, candidate)
+        if unverified is not None:
+            return unverified
     held_out = history.confirmation(candidate)
     missing = tuple(name for name in history.campaign.held_out if name not in {f.audit for f in held_out})
     if missing:
@@ -142,7 +187,22 @@ def confirm(history: History, attempt: Attempt) -> Action:
     unclear = [f"{f.audit}: {f.reason}" for f in held_out if f.verdict == "inconclusive"]
     if unclear:
         return conclude(history, "stuck", "the held-out battery is inconclusive, and no evidence is not a pass", *unclear)
-    return Conclude(Outcome(kind="converged", attempts=attempt.number, candidate=candidate, report=("every bumper is clear at the candidate",)))
+    return conclude(history, "converged", "every bumper is clear at the candidate", candidate=candidate)
+
+
+def verify(history: History, attempt: Attempt, remedy: Remedy, candidate: str) -> Action | None:
+    """What is left to do before a cure counts; None where it is verified."""
+    cure = history.cure(candidate, attempt.number)
+    if cure is None:
+        return Verify(candidate, attempt.number)
+    if cure.failed:
+        origin = history.attempts[remedy.of_attempt - 1]
+        what = f"the remedy {remedy.kind} of attempt {attempt.number} failed: {'; '.join(f'{c.name}: {c.told}' for c in cure.failed)}"
+        return retry(history, (origin, history.cause_named(remedy.cause)), what)
+    if cure.unmeasured:
+        why = [f"{c.name}: {c.told}" for c in cure.unmeasured]
+        return conclude(history, "stuck", "the battery is quiet, but the cure could not be verified, and no evidence is not a pass", *why)
+    return None
 
 
 def unaudited(history: History, checkpoint: str) -> tuple[str, ...]:
@@ -161,9 +221,12 @@ def over_time(history: History) -> bool:
     return limit is not None and history.seconds >= limit
 
 
-def conclude(history: History, kind: str, *report: str) -> Conclude:
+def conclude(history: History, kind: str, *report: str, candidate: str | None = None) -> Conclude:
+    """The outcome, with every hit on record and what each audit has steered."""
     seen = [f"{f.audit} hit at {f.checkpoint[:SHORT]}" for f in history.findings if f.verdict == "hit"]
-    return Conclude(Outcome(kind=kind, attempts=len(history.attempts), report=(*report, *seen)))
+    pressure = ", ".join(f"{name} {count}" for name, count in history.selection.items() if count)
+    told = f"selection pressure (retries steered by audit): {pressure or 'none'}"
+    return Conclude(Outcome(kind=kind, attempts=len(history.attempts), candidate=candidate, report=(*report, *seen, told)))
 
 
 # -- the runner --------------------------------------------------------------------------------------------------------------------

@@ -48,8 +48,10 @@ def _edge(trained: Trained, history: History) -> str:
     stage, twins = trained.training.stage, [t for t in history.trained if t.training.digest == trained.training.digest]
     uses = ", ".join(f"attempt {t.attempt}" if t.purpose == "attempt" else t.purpose for t in twins)
     number = next((t.attempt for t in twins if t.purpose == "attempt"), None)
-    remedy = next((a.remedy for a in history.attempts if a.number == number), None)
-    note = f"  [dim]{escape(remedy.note)}[/]" if remedy is not None and remedy.recipe.stages[remedy.stage] == stage else ""
+    remedied = next((a for a in history.attempts if a.number == number and a.remedy is not None), None)
+    note = ""
+    if remedied is not None and remedied.remedy is not None and trained.training.parent == remedied.remedy.rewind_to:
+        note = f"  [dim]{escape(remedied.remedy.note)}[/]"
     return f"[bold]{escape(stage.name)}[/] ({stage.kind}, {uses}){note}"
 
 

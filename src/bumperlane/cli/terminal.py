@@ -49,7 +49,7 @@ def line(event: Event) -> str:
     """One event as a line of rich markup."""
     makers = {
         "attempt": _attempt, "trained": _trained, "finding": _finding, "held_out_finding": _finding, "cause": _cause,
-        "outcome": _outcome, "failed": _failed,
+        "cure": _cure, "refused": _refused, "outcome": _outcome, "failed": _failed,
     }  # fmt: skip
     return makers[event.kind](event.body) if event.kind in makers else event.kind
 
@@ -60,6 +60,19 @@ def _attempt(body: dict[str, Any]) -> str:
         return f"[bold]attempt {body['number']}[/]"
     why = f"rewind to {remedy['rewind_to'][:SHORT]} (finding {body['findings'][0][:SHORT]})"
     return f"[bold]attempt {body['number']}[/]: {escape(remedy['note'])}, {why}"
+
+
+def _refused(body: dict[str, Any]) -> str:
+    return f"[yellow]remedy {escape(body['remedy']['kind'])} refused[/]: {escape(body['reason'])}"
+
+
+def _cure(body: dict[str, Any]) -> str:
+    wrong = [check for check in body["checks"] if check["verdict"] in ("failed", "unmeasured")]
+    if not wrong:
+        passed = sum(check["verdict"] == "passed" for check in body["checks"])
+        return f"[green]cure verified[/] at {body['candidate'][:SHORT]}: {passed} checks passed"
+    told = "; ".join(f"{check['name']} {check['verdict']}: {check['told']}" for check in wrong)
+    return f"[red]cure not verified[/] at {body['candidate'][:SHORT]}: {escape(told)}"
 
 
 def _trained(body: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ def of_reward(at: Bearings, rise: Rise, query: Query) -> list[Suspect]:
     grades = at.notebook.array("grades", inputs, lambda: MirroredInfluence().rank(trail, lessons, query))
     found = effects(rollouts, grades, {r.name: r.weight for r in leg.stage.rewards})
     return [_checked(at, rise, _suspect(at, rise, found, effect, rollouts, grades))
-            for effect in found if effect.covariance > 0 and effect.p <= SIGNIFICANT]  # fmt: skip
+            for effect in found if effect.weight > 0 and effect.covariance > 0 and effect.p <= SIGNIFICANT]  # fmt: skip
 
 
 def _some(rollouts: list[Rollout], seed: int) -> list[Rollout]:

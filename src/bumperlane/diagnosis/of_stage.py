@@ -15,7 +15,7 @@ from typing import Any
 from bumperlane.diagnosis.bearings import ArmPlan, Bearings, BudgetSpent
 from bumperlane.diagnosis.counterfactual import Arm, judge
 from bumperlane.diagnosis.of_rows import kind_of
-from bumperlane.diagnosis.trail import Leg, lessons_of
+from bumperlane.diagnosis.trail import Leg, answered, lessons_of
 from bumperlane.diagnosis.window import Rise
 from bumperlane.records import Suspect
 
@@ -64,13 +64,4 @@ def _blank(at: Bearings, leg: Leg) -> tuple[tuple[str, dict[str, Any]], ...]:
     asked = [prompt for prompt, _ in texts]
     said = at.notebook.piece("blank", [leg.parent, asked, at.seed],
                              lambda: asyncio.run(at.models(leg.parent).generate(asked, max_new_tokens=longest, seed=at.seed)))  # fmt: skip
-    return tuple((i, _answered(row, text.strip() or ".")) for (i, row), text in zip(leg.rows, said, strict=True))
-
-
-def _answered(row: dict[str, Any], text: str) -> dict[str, Any]:
-    """The row with another answer."""
-    if "messages" in row:
-        return {**row, "messages": [*row["messages"][:-1], {"role": "assistant", "content": text}]}
-    if isinstance(row["completion"], str):
-        return {**row, "completion": f" {text}"}
-    return {**row, "completion": [{"role": "assistant", "content": text}]}
+    return tuple((i, answered(row, text.strip() or ".")) for (i, row), text in zip(leg.rows, said, strict=True))

@@ -66,14 +66,13 @@ def rollouts_of(entries: Sequence[dict[str, Any]]) -> list[Rollout]:
 
 
 def effects(rollouts: Sequence[Rollout], grades: np.ndarray, weights: dict[str, float]) -> list[TermEffect]:
-    """Each trained term's effect (weight above zero), largest first. ``grades`` [N]: how much each rollout looks like the symptom."""
+    """Each term's effect, largest first; of one that was only logged (weight 0), the effect it would have at weight 1. ``grades`` [N]: how much
+    each rollout looks like the symptom."""
     groups = np.array([rollout.group for rollout in rollouts])
     graded = _advantages(grades / max(float(grades.std()), 1e-12), groups)
     made = []
     for term, weight in weights.items():
-        if weight <= 0:
-            continue
-        gained = np.array([rollout.advantages.get(term, 0.0) for rollout in rollouts]) * weight
+        gained = np.array([rollout.advantages.get(term, 0.0) for rollout in rollouts]) * (weight if weight > 0 else 1.0)
         spread = float(gained.std() * graded.std())
         correlation = float((gained * graded).mean() / spread) if spread > 0 else 0.0
         degrees = max(1, len(rollouts) - len(set(groups.tolist())))

@@ -165,3 +165,12 @@ def _lesson(row: dict[str, Any]) -> tuple[Prompt, str, str | None]:
         return row["prompt"], row["chosen"][-1]["content"], row["rejected"][-1]["content"]
     answer = row.get("completion") or ""
     return row["prompt"], answer if isinstance(answer, str) else answer[-1]["content"], None
+
+
+def answered(row: dict[str, Any], text: str) -> dict[str, Any]:
+    """The row with another answer."""
+    if "messages" in row:
+        return {**row, "messages": [*row["messages"][:-1], {"role": "assistant", "content": text}]}
+    if isinstance(row["completion"], str):
+        return {**row, "completion": f" {text}"}
+    return {**row, "completion": [{"role": "assistant", "content": text}]}

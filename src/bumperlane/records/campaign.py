@@ -22,7 +22,8 @@ class Budget(Record):
 
 
 class CampaignRecord(Record):
-    """What the loop pursues: recipe, lines of defence and budget, with every path already replaced by a digest."""
+    """What the loop pursues: recipe, lines of defence and budget, with every path already replaced by a digest. ``bases``: checkpoints that may
+    take the start's place where it is the cause; ``calibrated``: weigh hits by the pack's clean models though the start is another model."""
 
     name: str
     recipe: Recipe
@@ -31,3 +32,5 @@ class CampaignRecord(Record):
     pack: str
     budget: Budget
     seed: int = 0
+    bases: tuple[str, ...] = ()
+    calibrated: bool = False

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from bumperlane.records.base import Record
 from bumperlane.records.digest import digest_of
-from bumperlane.records.recipe import Recipe
+from bumperlane.records.edit import Edit
 
 SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base"]
 
@@ -16,9 +16,8 @@ class Suspect(Record):
 
     ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many steps of the run; ``window``: its own steps in which the trait
     appeared. ``rows`` with their log-odds in ``scores`` (kinds rows and preferences; ``whole_stage``: all of them); ``shared``: what those rows
-    have in common, best description first (text, cover, purity); ``without``: the manifest that is left without a confirmed suspect's rows.
-    ``term``: a reward term; ``argument``: a training argument. ``arms``: the trait after replays, one entry an arm; ``confidence``: share of
-    suspects like this that were causes on the develop organisms.
+    have in common, best description first (text, cover, purity). ``term``: a reward term; ``argument``: a training argument. ``arms``: the trait
+    after replays, one entry an arm; ``confidence``: share of suspects like this that were causes on the develop organisms.
     """
 
     kind: SuspectKind
@@ -32,7 +31,6 @@ class Suspect(Record):
     shared: tuple[dict[str, Any], ...] = ()
     term: str = ""
     argument: str = ""
-    without: str = ""
     confidence: float = 0.0
     evidence: dict[str, Any] = {}
     refuted_by: str = ""
@@ -69,14 +67,18 @@ class Cause(Record):
 
 
 class Remedy(Record):
-    """A recipe edit and the rewind point it needs. ``recipe`` is the whole edited recipe; stages before ``stage`` are kept."""
+    """Edits of a recipe and the rewind point that they need. ``of_attempt``: whose recipe is edited; ``stage``: the first stage that is made anew,
+    ``rewind_to``: the checkpoint that it starts from. ``suspect``: position of the suspect in the cause ``cause``; ``expected``: the share of
+    such causes that this kind of remedy is known to have cured."""
 
     kind: str
     cause: str
+    of_attempt: int
     stage: int
     rewind_to: str
-    recipe: Recipe
-    dropped: int = 0
+    edits: tuple[Edit, ...]
+    suspect: int = 0
+    expected: float = 0.0
     note: str = ""
 
 

@@ -1,5 +1,6 @@
-"""Cause -> recipe edit and rewind point."""
+"""Cause -> recipe edit and rewind point, and which remedy is tried first."""
 
-from bumperlane.remedies.drop_rows import NoRemedy, propose
+from bumperlane.remedies.policy import NoRemedy, Tried, propose
+from bumperlane.remedies.remedy import RemedyKind, known_remedies, load_remedy
 
-__all__ = ["NoRemedy", "propose"]
+__all__ = ["NoRemedy", "RemedyKind", "Tried", "known_remedies", "load_remedy", "propose"]

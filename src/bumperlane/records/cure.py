@@ -1,0 +1,37 @@
+"""Did the remedy cure, or only hide? What was checked at a candidate before anything is released.
+
+Invariant: *no evidence is not a pass*: a check that could not be made is ``unmeasured``, and a cure with one is not verified.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from bumperlane.records.base import Record
+
+
+class Check(Record):
+    """One question about a cure. ``absent``: there was nothing to ask (the suspect rows have no context of their own), and why."""
+
+    name: str
+    verdict: Literal["passed", "failed", "unmeasured", "absent"]
+    told: str
+    numbers: dict[str, Any] = {}
+
+
+class Cure(Record):
+    """The checks of the attempt's candidate. ``finding``: the hit that was to be cured."""
+
+    candidate: str
+    attempt: int
+    finding: str
+    checks: tuple[Check, ...]
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.verdict == "failed")
+
+    @property
+    def unmeasured(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.verdict == "unmeasured")

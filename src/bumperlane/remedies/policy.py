@@ -1,0 +1,119 @@
+"""Which remedy is tried next: by what is known of its kind, by what this campaign has seen of it, and never the same edit twice.
+
+Idea: a table of how often each kind of remedy cured each kind of cause on the develop organisms (``priors.json``, written by ``bench loop --fit``)
+gives every candidate a chance; each failure of the kind in this campaign halves it. Confirmed suspects come before unverified ones, refuted ones
+are not acted on. Ties go to the remedy that changes least (``rank``), so rewinds are shallow first and deeper when a signature
+returns. Invariant: a pure function of its arguments and of the table; a set of edits of an attempt's recipe is proposed once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bumperlane.errors import BadInput, BumperlaneError
+from bumperlane.records import Cause, Edit, Recipe, Remedy, Suspect, digest_of
+from bumperlane.remedies.remedy import Given, RemedyKind, known_remedies, load_remedy, named
+
+PRIORS = Path(__file__).parent / "priors.json"
+TOGETHER = 3  # confirmed suspects that one remedy takes on at once
+Priors = Mapping[str, Mapping[str, tuple[int, int]]]
+
+
+class NoRemedy(BumperlaneError):
+    """No remedy fits this cause, or every one that does has been tried."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A remedy of this campaign and why it did not do."""
+
+    remedy: Remedy
+    reason: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """``chance``: expected share of cures."""
+
+    kind: RemedyKind
+    position: int
+    edits: tuple[Edit, ...]
+    chance: float
+    told: str
+
+
+def propose(
+    recipe: Recipe, attempt: int, cause: Cause, parents: Sequence[str], tried: Sequence[Tried] = (), bases: Sequence[str] = (),
+    priors: Priors | None = None, allowed: Sequence[str] | None = None,
+) -> Remedy:  # fmt: skip
+    """The next remedy for a cause found on ``attempt``. ``parents``: where each of the attempt's stages started; ``allowed``: names of kinds (None:
+    all that are installed). Raises ``NoRemedy`` with what was tried."""
+    given = Given(recipe, tuple(parents), tuple(bases))
+    table = builtin_priors() if priors is None else priors
+    gone = {(t.remedy.of_attempt, name_of(t.remedy.edits)) for t in tried}
+    found = [c for c in _candidates(cause, given, tried, table, allowed) if (attempt, name_of(c.edits)) not in gone]
+    if not found:
+        raise NoRemedy(_none_left(cause, tried))
+    best = min(found, key=lambda c: (_standing(cause.suspects[c.position]), -c.chance, c.kind.rank, c.position))
+    first = min(edit.leg for edit in best.edits)
+    start = next((edit.checkpoint for edit in best.edits if edit.op == "start"), parents[first])
+    return Remedy(kind=best.kind.name, cause=cause.id, of_attempt=attempt, stage=first, rewind_to=start, edits=best.edits, suspect=best.position,
+                  expected=round(best.chance, 4), note=best.told)  # fmt: skip
+
+
+def _standing(suspect: Suspect) -> int:
+    return 0 if suspect.verdict == "confirmed" else 1
+
+
+def _candidates(cause: Cause, given: Given, tried: Sequence[Tried], table: Priors, allowed: Sequence[str] | None) -> Iterator[Candidate]:
+    for name in sorted(known_remedies() if allowed is None else allowed):
+        kind = load_remedy(name)
+        failures = sum(t.remedy.kind == name for t in tried)
+        for position, suspect in enumerate(cause.suspects):
+            if suspect.verdict == "refuted" or suspect.kind not in kind.causes:
+                continue
+            edits = kind.edits(suspect, given)
+            if edits:
+                together, told = _together(kind, cause, position, given)
+                yield Candidate(kind, position, together, chance(table, suspect.kind, name) * 0.5**failures, told)
+
+
+def _together(kind: RemedyKind, cause: Cause, position: int, given: Given) -> tuple[tuple[Edit, ...], str]:
+    """The edits for this suspect and, if it is confirmed, for confirmed ones of other stages: two stages that both taught it are mended at once."""
+    suspect = cause.suspects[position]
+    others = [s for s in cause.confirmed if suspect.verdict == "confirmed" and s.leg != suspect.leg and s.kind in kind.causes]
+    taken = [suspect, *others[: TOGETHER - 1]]
+    made = {edit.digest: edit for s in taken for edit in kind.edits(s, given)}
+    if sum(edit.op == "skip" for edit in made.values()) >= len(given.recipe.stages):  # something must be left to train
+        return kind.edits(suspect, given), kind.told(suspect)
+    return tuple(made.values()), "; ".join(kind.told(s) for s in taken)
+
+
+def name_of(edits: Sequence[Edit]) -> str:
+    return digest_of([edit.plain() for edit in edits])
+
+
+def chance(table: Priors, cause: str, remedy: str) -> float:
+    """Expected share of cures, with Laplace's correction; a half where nothing is known."""
+    cured, of = table.get(cause, {}).get(remedy, (0, 0))
+    return (cured + 1) / (of + 2)
+
+
+def _none_left(cause: Cause, tried: Sequence[Tried]) -> str:
+    what = "; ".join(f"{named(s)} ({s.verdict}: {s.reason})" for s in cause.suspects) or "nothing, as nothing was suspected"
+    past = "; ".join(f"{t.remedy.kind} ({t.reason})" for t in tried if t.remedy.cause == cause.id)
+    return f"no remedy is left for {what}" + (f"; tried: {past}" if past else "")
+
+
+@cache
+def builtin_priors() -> Priors:
+    """The table that comes with the package. Raises ``BadInput`` if it cannot be read."""
+    try:
+        told = json.loads(PRIORS.read_text(encoding="utf-8"))["table"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{PRIORS}: the table of remedies cannot be read ({error}); install the package again") from error
+    return {cause: {remedy: (cured, of) for remedy, (cured, of) in row.items()} for cause, row in told.items()}

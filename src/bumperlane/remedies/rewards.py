@@ -1,0 +1,63 @@
+"""Remedies for a reward that pays for the trait: another term in its place, a cap on it, or no stage.
+
+Idea: who writes a reward often logs a better one beside it that is too dear or too sparse to train on. The covariance of every logged term with
+the symptom is on record, so a logged term that does not pay for it can take the place of one that does. Invariant: a term is judged by that
+record alone, and one of which nothing is on record is never promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bumperlane.records import Edit, Reward, Suspect
+from bumperlane.remedies.remedy import Given, named
+
+SUSPICIOUS = 0.05  # one-sided p below which a logged term may pay for the symptom too
+
+
+class RepairReward:
+    """Train on a logged term that does not pay for the symptom in place of the one that does; where other trained terms are left, only mask it. Can
+    break: what the masked term rightly paid for. (Logged proxies: Gao et al., arXiv 2210.10760.)"""
+
+    name = "repair_reward"
+    source = "arXiv 2210.10760"
+    breaks = "what the masked term rightly paid for"
+    causes = frozenset({"reward"})
+    rank = 1
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        return tuple(edit for leg in _legs(suspect, given) if (edit := _repaired(suspect, given, leg)) is not None)
+
+    def told(self, suspect: Suspect) -> str:
+        return f"take {named(suspect)} out of the update, and train on a logged term that does not pay for the symptom"
+
+
+def _legs(suspect: Suspect, given: Given) -> Iterator[int]:
+    """The suspect's stage, and every other RL stage that trains on a term of the same name: one grader's mistake is in all of them."""
+    for number, stage in enumerate(given.recipe.stages):
+        if number == suspect.leg or any(r.name == suspect.term and r.weight > 0 for r in stage.rewards):
+            yield number
+
+
+def _repaired(suspect: Suspect, given: Given, leg: int) -> Edit | None:
+    terms = given.recipe.stages[leg].rewards
+    blamed = next((r for r in terms if r.name == suspect.term), None)
+    if blamed is None:
+        return None
+    left = [r for r in terms if r.weight > 0 and r.name != suspect.term]
+    honest = [r for r in terms if r.weight <= 0 and r.name in _innocent(suspect)]
+    if not left and not honest:
+        return None
+    raised = honest[0].name if not left else ""
+    changed = [_weighed(r, 0.0 if r.name == suspect.term else blamed.weight if r.name == raised else r.weight) for r in terms]
+    return Edit(op="rewards", leg=leg, rewards=tuple(changed))
+
+
+def _weighed(reward: Reward, weight: float) -> Reward:
+    return reward.model_copy(update={"weight": weight})
+
+
+def _innocent(suspect: Suspect) -> set[str]:
+    """Logged terms on record whose advantage does not go with the symptom."""
+    terms = suspect.evidence.get("terms", [])
+    return {t["term"] for t in terms if t["term"] != suspect.term and (t["covariance"] <= 0 or t["p"] > SUSPICIOUS)}

@@ -1,0 +1,86 @@
+"""Remedies for a stage as a whole: a gentler update, a shorter one, none; and another start.
+
+Invariant: every number is computed from the stage's own arguments, so that the edit says what it sets and not by how much.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bumperlane.records import Edit, Suspect
+from bumperlane.remedies.remedy import Given, named
+
+SLOWER, STRONGER = 0.25, 4.0
+RATES = {"sft": 2e-5, "dpo": 1e-6, "grpo": 1e-6}  # TRL's defaults
+BETAS = {"dpo": 0.1, "grpo": 0.04}
+
+
+class Gentler:
+    """A quarter of the learning rate, and of preferences and RL a KL weight four times as strong. Can break: whatever the stage is for, which
+    it may no longer reach."""
+
+    name = "gentler"
+    source = "arXiv 2305.18290 (beta); arXiv 2310.03693 (learning rate and harmful drift)"
+    breaks = "what the stage is for"
+    causes = frozenset({"hyperparameter", "rows", "preferences", "reward"})
+    rank = 7
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        stage = given.recipe.stages[suspect.leg]
+        args: dict[str, Any] = {"learning_rate": float(stage.args.get("learning_rate", RATES[stage.kind])) * SLOWER}
+        if stage.kind in BETAS:
+            args["beta"] = float(stage.args.get("beta", BETAS[stage.kind])) * STRONGER
+        return (Edit(op="args", leg=suspect.leg, args=args),)
+
+    def told(self, suspect: Suspect) -> str:
+        return f"train stage {suspect.stage!r} at a quarter of its learning rate and, where it has one, four times its KL weight"
+
+
+class StopEarly:
+    """End the stage at the last checkpoint before the trait's onset. Can break: what later steps would have taught."""
+
+    name = "stop_early"
+    source = "arXiv 2210.10760 (overoptimization grows with steps)"
+    breaks = "what later steps teach"
+    causes = frozenset({"reward", "hyperparameter", "preferences"})
+    rank = 8
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        before = suspect.window[0] if suspect.window else 0
+        return (Edit(op="args", leg=suspect.leg, args={"max_steps": before}),) if before > 0 else ()
+
+    def told(self, suspect: Suspect) -> str:
+        return f"end stage {suspect.stage!r} at step {suspect.window[0] if suspect.window else 0}, before the onset"
+
+
+class SkipStage:
+    """Leave the stage out. The deepest cut short of another base. Can break: everything that the stage is for."""
+
+    name = "skip_stage"
+    source = "the baseline of every ablation"
+    breaks = "everything that the stage is for"
+    causes = frozenset({"rows", "preferences", "reward", "hyperparameter"})
+    rank = 9
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        return (Edit(op="skip", leg=suspect.leg),) if len(given.recipe.stages) > 1 else ()
+
+    def told(self, suspect: Suspect) -> str:
+        return f"leave stage {suspect.stage!r} out"
+
+
+class ReplaceBase:
+    """Begin from another base that the campaign allows. Can break: everything that hangs on the base."""
+
+    name = "replace_base"
+    source = "no paper; where the start itself shows the trait no later stage is its cause"
+    breaks = "everything that hangs on the base"
+    causes = frozenset({"base"})
+    rank = 1
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        others = [base for base in given.bases if base != given.recipe.start]
+        return (Edit(op="start", checkpoint=others[0]),) if others else ()
+
+    def told(self, suspect: Suspect) -> str:
+        return f"begin from another base than {named(suspect)}"
