@@ -85,7 +85,8 @@ class StageConfig(Record):
 
 class Campaign(Record):
     """A campaign file. ``base``: a Hugging Face folder; ``base_digest``: the id that it must have as the start checkpoint, whole, as
-    ``bumperlane show`` prints it."""
+    ``bumperlane show`` prints it; ``bases``: folders of models that may take its place if it is the cause. ``calibrated``: weigh hits by the
+    clean models of the pack's calibration though those were tuned from another base, which is yours to answer for."""
 
     name: str = Field(min_length=1)
     base: str
@@ -96,6 +97,8 @@ class Campaign(Record):
     pack: str = "micro"
     budget: Budget = Budget()
     seed: int = Field(default=0, ge=0, lt=SEEDS)
+    bases: tuple[str, ...] = ()
+    calibrated: bool = False
 
     @field_validator("stages")
     @classmethod
@@ -169,16 +172,19 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     check_audits(campaign)
     pack = _pack_name(campaign.pack, root)
     check_base(campaign, root)
+    for other in campaign.bases:
+        check_model(root / other)
     rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages}
     for stage in campaign.stages:
         check_stage(stage)
     folder.mkdir(parents=True, exist_ok=True)
     opened = OpenCampaign(folder)
     start = opened.store.add_checkpoint(root / campaign.base)
+    others = tuple(opened.store.add_checkpoint(root / other).id for other in campaign.bases)
     stages = tuple(_stage(stage, opened.store.add_manifest(rows[stage.name]), campaign.seed) for stage in campaign.stages)
     record = CampaignRecord(
         name=campaign.name, recipe=Recipe(start=start.id, stages=stages), battery=campaign.battery, held_out=campaign.held_out,
-        pack=pack, budget=campaign.budget, seed=campaign.seed,
+        pack=pack, budget=campaign.budget, seed=campaign.seed, bases=others, calibrated=campaign.calibrated,
     )  # fmt: skip
     events = opened.ledger.events()
     if not events:
