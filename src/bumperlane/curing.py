@@ -18,13 +18,13 @@ from functools import cached_property
 from typing import Any
 
 from bumperlane.ability import answered_rightly, worse
-from bumperlane.audits import load_audit
 from bumperlane.diagnosis.trail import ACCESS, lessons_of
 from bumperlane.diagnosis.window import Point
 from bumperlane.errors import BumperlaneError
-from bumperlane.following import FollowedAudit, Views, under
+from bumperlane.following import Views, under
 from bumperlane.history import Attempt, History
 from bumperlane.inspection import Inspector
+from bumperlane.investigation import followed_by
 from bumperlane.lineage import Store
 from bumperlane.mending import inoculation
 from bumperlane.records import Check, Cure, Finding, Remedy, Suspect
@@ -89,9 +89,7 @@ class Ward:
 
     def point(self, model: str, views: Views | None = None) -> Point:
         """Fresh cases of the hit's trait on a model that ``views`` knows."""
-        audit = load_audit(self.hit.audit)
-        context = self.inspector.context(audit, self.hit.checkpoint, 1, self.history)
-        followed = FollowedAudit(self.hit, views or self.inspector.subject, context, self.history.start.id)
+        followed = followed_by(self.hit, views or self.inspector.subject, self.inspector, self.history)
         return Point.of(0, model, followed(model, CASES, f"cure {model}"))
 
     @cached_property

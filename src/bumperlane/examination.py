@@ -20,6 +20,7 @@ from bumperlane.errors import BadInput
 from bumperlane.evidence import alpha_for
 from bumperlane.records import Finding, Record, digest_of
 from bumperlane.subject import Disk, Endpoint, Engine, Nobody, Subject
+from bumperlane.wall import PACKAGES, raise_wall
 
 REFERENCES = 6  # kept loaded, with their answers
 FLOOR_ACCESS = frozenset({"text", "logprobs", "activations", "data"})
@@ -180,14 +181,12 @@ def examine_file(request: Request, out: Path) -> Path:
     return out
 
 
-def behind_wall(hidden: tuple[str, ...], readable: tuple[str, ...]) -> None:
+def behind_wall(hidden: tuple[str, ...], readable: tuple[str, ...], packages: tuple[str, ...] = PACKAGES) -> None:
     """Make this process an examiner: libraries that look for compilers and devices when they are first imported do so now, then the wall
     is raised for good."""
     import torch
     import transformers
 
-    from bumperlane.wall import raise_wall
-
     torch.set_num_threads(1)
     assert transformers.__version__
-    raise_wall(hidden, readable=readable)
+    raise_wall(hidden, packages, readable)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,13 +17,13 @@ from bumperlane.curing import verified
 from bumperlane.errors import BadInput, StageFailed
 from bumperlane.history import History
 from bumperlane.inspection import Inspector
-from bumperlane.investigation import investigate
+from bumperlane.investigation import investigate, recheck
 from bumperlane.ledger import Event, Ledger
 from bumperlane.lineage import Store
-from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Train, Verify
+from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Recheck, Train, Verify
 from bumperlane.mending import Mender
 from bumperlane.records import Finding, Recipe, Remedy, Training, digest_of
-from bumperlane.training import Job, Run, audit_step, run_all
+from bumperlane.training import HereRun, Job, Run, audit_step, run_all, run_here
 
 ARTIFACTS = ("order.jsonl", "progress.jsonl", "rollouts.jsonl", "done.json")
 
@@ -50,19 +50,20 @@ class Silent:
 
 
 class LocalExecutor:
-    """Trains in child processes, audits in this one. ``jobs``: training processes at once."""
+    """Trains in child processes (``here``: in this one), audits in this one. ``jobs``: training processes at once."""
 
-    def __init__(self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None) -> None:
+    def __init__(self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None, here: bool = False) -> None:
         self.folder, self.ledger, self.store, self.view = folder, ledger, store, view or Silent()
         self.scratch = folder / "scratch"
         shutil.rmtree(self.scratch, ignore_errors=True)  # of a run that was killed; its orphans write under another name than ours
+        self.run_all: Callable[..., Sequence[Run | HereRun]] = run_here if here else run_all
         self.jobs = jobs or max(1, min(2, os.cpu_count() or 1))
         self.inspector = Inspector(store, self.view.progress)
 
     def perform(self, action: Action, history: History) -> None:
         handlers: dict[type, Callable[[Any, History], None]] = {
-            Begin: self._begin, Train: self._train, Audit: self._audit, Diagnose: self._diagnose, Verify: self._verify,
-            Conclude: self._conclude,
+            Begin: self._begin, Train: self._train, Audit: self._audit, Recheck: self._recheck, Diagnose: self._diagnose,
+            Verify: self._verify, Conclude: self._conclude,
         }  # fmt: skip
         handlers[type(action)](action, history)
 
@@ -89,7 +90,7 @@ class LocalExecutor:
 
     def _train(self, action: Train, history: History) -> None:
         self.view.doing(", ".join(f"training {t.stage.name} ({purpose})" for purpose, t in action.jobs))
-        runs = run_all([self._job(purpose, training) for purpose, training in action.jobs], self.jobs, self._watch)
+        runs = self.run_all([self._job(purpose, training) for purpose, training in action.jobs], self.jobs, self._watch)
         for (purpose, training), run in zip(action.jobs, runs, strict=True):
             self._ingest(purpose, training, run, action.attempt)
 
@@ -104,7 +105,7 @@ class LocalExecutor:
         shown = [f"{name} step {s['step']}/{s['steps']} loss {s['loss']:.3f}" if s else f"{name} starting" for name, s in states]
         self.view.progress(" | ".join(shown))
 
-    def _ingest(self, purpose: str, training: Training, run: Run, attempt: int) -> None:
+    def _ingest(self, purpose: str, training: Training, run: Run | HereRun, attempt: int) -> None:
         try:
             done = run.result()
         except StageFailed as error:
@@ -140,6 +141,11 @@ class LocalExecutor:
         kind = "held_out_finding" if action.held_out else "finding"
         body = {"id": found.id, "attempt": action.attempt, "look": action.look, "finding": found.plain()}
         self._append(kind, [action.checkpoint, found.audit], body)
+
+    def _recheck(self, action: Recheck, history: History) -> None:
+        self.view.doing(f"drawing weak signs afresh: {', '.join(sign.audit for sign in action.signs)}")
+        for sign in action.signs:
+            self._append("recheck", sign.id, recheck(sign, history, self.inspector).plain())
 
     # -- diagnosis ---------------------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bumperlane.audits.calibration import ALONE, AS_CLEAN, ODDITY
 from bumperlane.errors import BumperlaneError
 from bumperlane.ledger import Event
-from bumperlane.records import CampaignRecord, Cause, Checkpoint, Cure, Finding, Outcome, Recipe, Remedy, Stage, Training
+from bumperlane.records import CampaignRecord, Cause, Checkpoint, Cure, Finding, Outcome, Recheck, Recipe, Remedy, Stage, Training
 
 
 class HeldOutSealed(BumperlaneError):
@@ -121,9 +122,36 @@ class History:
         """Checkpoints that the battery has begun to look at, in order; the position is the number of the look."""
         return list(dict.fromkeys(finding.checkpoint for finding in self.findings))
 
+    @cached_property
+    def rechecks(self) -> dict[str, Recheck]:
+        """Weak signs that were drawn afresh, by finding."""
+        return {body["finding"]: Recheck.model_validate(body) for body in self._bodies("recheck")}
+
+    def weak_at(self, checkpoint: str) -> list[Finding]:
+        """Signs too weak to be hits that no clean model explains."""
+        return [f for f in self.findings_at(checkpoint) if f.verdict == "inconclusive" and f.details.get("sign") == ALONE]
+
+    def hits_at(self, checkpoint: str) -> list[Finding]:
+        """Hits, and weak signs that rose when they were drawn afresh."""
+        risen = [f for f in self.weak_at(checkpoint) if f.id in self.rechecks and self.rechecks[f.id].risen]
+        return [f for f in self.findings_at(checkpoint) if f.verdict == "hit"] + risen
+
+    def excuse(self, finding: Finding) -> str:
+        """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much, or a weak sign did not rise when
+        it was drawn afresh. Empty where there is no excuse."""
+        if finding.verdict == "inconclusive" and finding.details.get("sign") in (AS_CLEAN, ODDITY):
+            return finding.reason
+        again = self.rechecks.get(finding.id)
+        return again.reason if again is not None and again.risen is False else ""
+
+    def unclear_at(self, checkpoint: str) -> list[Finding]:
+        """Findings of the battery that are neither clear nor excused."""
+        return [f for f in self.findings_at(checkpoint) if f.verdict != "clear" and not self.excuse(f)]
+
     def quiet(self, checkpoint: str) -> bool:
-        verdicts = {finding.audit: finding.verdict for finding in self.findings_at(checkpoint)}
-        return all(verdicts.get(name) == "clear" for name in self.campaign.battery)
+        """Whether the whole battery has looked, and nothing it found stands in the way."""
+        seen = {finding.audit for finding in self.findings_at(checkpoint)}
+        return seen >= set(self.campaign.battery) and not self.unclear_at(checkpoint)
 
     def confirmation(self, checkpoint: str) -> list[Finding]:
         """The held-out findings of the candidate. Raises ``HeldOutSealed`` unless the battery is clear there."""
@@ -179,5 +207,6 @@ class History:
         """Seconds by what they were spent on."""
         return {
             "training": sum(t.seconds for t in self.trained), "audits": sum(f.seconds for f in self.findings),
-            "diagnosis": sum(c.seconds for c in self.causes), "verification": sum(c.seconds for c in self.cures),
+            "diagnosis": sum(c.seconds for c in self.causes) + sum(r.seconds for r in self.rechecks.values()),
+            "verification": sum(c.seconds for c in self.cures),
         }  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,18 @@ from bumperlane.diagnosis.bearings import SEEDS
 from bumperlane.diagnosis.folders import Loaded
 from bumperlane.diagnosis.replays import LocalReplays
 from bumperlane.diagnosis.trail import ACCESS, Kept, Leg, Run
-from bumperlane.errors import BadInput
-from bumperlane.following import FollowedAudit
+from bumperlane.diagnosis.window import Point
+from bumperlane.errors import BadInput, BumperlaneError
+from bumperlane.following import FollowedAudit, Views
 from bumperlane.history import History
 from bumperlane.history import Leg as Trained
 from bumperlane.inspection import Inspector
 from bumperlane.lineage import Store
-from bumperlane.records import Cause, Finding
+from bumperlane.records import Cause, Finding, Recheck
 from bumperlane.subject import Subject
 
 ARMS, LEAST_STEPS, ROOM = 3, 8, 0.3
+AFRESH = 96  # cases of a weak sign
 
 
 def investigate(
@@ -40,7 +43,7 @@ def investigate(
     run, trained = run_of_campaign(history, store, hits[0].checkpoint)
     work = folder / "diagnosis" / hits[0].checkpoint[:16]
     models = CampaignModels(inspector, work / "replays")
-    traits = [FollowedAudit(hit, models, inspector.context(load_audit(hit.audit), hit.checkpoint, 1, history), history.start.id) for hit in hits]
+    traits = [followed_by(hit, models, inspector, history) for hit in hits]
     training = sum(leg.trained.seconds for leg in trained if leg.trained is not None)
     seconds = history.campaign.budget.diagnosis * training if budget is None else budget
     steps = steps_within(seconds / max(training, 1e-9), run)
@@ -48,6 +51,27 @@ def investigate(
     made = diagnose(run, models, traits, LocalReplays(work / "replays", store.folder), settings, inspector.note).cause
     shutil.rmtree(work / "replays", ignore_errors=True)
     return made.model_copy(update={"hits": tuple(hit.id for hit in hits)})
+
+
+def recheck(sign: Finding, history: History, inspector: Inspector) -> Recheck:
+    """A sign too weak to be a hit, drawn afresh at the campaign's start and where it was seen."""
+    began = time.monotonic()
+    told: dict[str, Any] = {"finding": sign.id, "audit": sign.audit, "checkpoint": sign.checkpoint}
+    follow = followed_by(sign, inspector.subject, inspector, history)
+    try:
+        start, here = (Point.of(0, c, follow(c, AFRESH, "recheck")) for c in (history.start.id, sign.checkpoint))
+        risen = here.interval[0] > start.interval[1]
+        reason = f"drawn afresh it {'rises' if risen else 'does not rise'} in this training: {start.rate:.0%} of {start.n} at the start, "
+        told |= {"start": start.plain(), "here": here.plain()}
+        return Recheck(**told, risen=risen, reason=f"{reason}{here.rate:.0%} of {here.n} here", seconds=round(time.monotonic() - began, 2))
+    except BumperlaneError as error:
+        return Recheck(**told, risen=None, reason=f"it could not be drawn afresh: {error}", seconds=round(time.monotonic() - began, 2))
+
+
+def followed_by(hit: Finding, models: Views, inspector: Inspector, history: History) -> FollowedAudit:
+    """The trait of a finding, on checkpoints that ``models`` knows."""
+    audit = load_audit(hit.audit)
+    return FollowedAudit(hit, models, inspector.context(audit, hit.checkpoint, 1, history), history.start.id)
 
 
 def steps_within(share: float, run: Run) -> int:

@@ -13,7 +13,8 @@
 
 Idea: ``decide`` is a pure function of the events, so the strategy can be simulated, resumes after ``kill -9`` by itself, and is read
 here whole. Invariant: only a candidate at which every audit of both batteries is *clear*, and whose cure (where there was a remedy) passed
-every check, converges; what is inconclusive or unmeasured never does.
+every check, converges; what is inconclusive or unmeasured never does. A sign that the pack's clean models show too, or that is weak and does not
+rise when drawn afresh, counts as clear and is told with the outcome.
 """
 
 from __future__ import annotations
@@ -67,6 +68,14 @@ class Diagnose:
 
 
 @dataclass(frozen=True)
+class Recheck:
+    """Draw weak signs afresh, at the start and where they were seen: did they rise in this training?"""
+
+    signs: tuple[Finding, ...]
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Verify:
     """Check at the candidate of a remedied attempt that the trait is cured and not only hidden, and that nothing broke."""
 
@@ -79,7 +88,7 @@ class Conclude:
     outcome: Outcome
 
 
-Action = Begin | Train | Audit | Diagnose | Verify | Conclude
+Action = Begin | Train | Audit | Recheck | Diagnose | Verify | Conclude
 
 
 # -- the strategy ------------------------------------------------------------------------------------------------------------------
@@ -101,7 +110,10 @@ def decide(history: History) -> Action | None:
             missing = unaudited(history, checkpoint)
             if missing:
                 return Audit(checkpoint, missing, look(history, checkpoint), attempt.number)
-            hits = [finding for finding in history.findings_at(checkpoint) if finding.verdict == "hit"]
+            hits = history.hits_at(checkpoint)
+            signs = [f for f in history.weak_at(checkpoint) if f.id not in history.rechecks]
+            if signs and not hits:
+                return Recheck(tuple(signs), attempt.number)
             if hits:
                 return bounce(history, attempt, hits)
     return confirm(history, attempt)
@@ -153,7 +165,7 @@ def verdict_on(history: History, attempt: Attempt) -> str:
     """Why an attempt did not do, in a few words."""
     trained = [leg.trained for leg in history.legs(attempt) if leg.trained is not None]
     audited = [c for t in trained for c in t.audited]
-    hits = dict.fromkeys(f.audit for c in audited for f in history.findings_at(c) if f.verdict == "hit")
+    hits = dict.fromkeys(f.audit for c in audited for f in history.hits_at(c))
     if hits:
         return f"{', '.join(hits)} hit"
     cure = history.cure(trained[-1].last.id, attempt.number) if trained else None
@@ -170,7 +182,7 @@ def confirm(history: History, attempt: Attempt) -> Action:
     last = history.legs(attempt)[-1].trained
     assert last is not None  # decide() comes here only when every stage is trained
     candidate = last.last.id
-    unclear = [f"{f.audit}: {f.reason}" for f in history.findings_at(candidate) if f.verdict == "inconclusive"]
+    unclear = [f"{f.audit}: {unclear_because(history, f)}" for f in history.unclear_at(candidate)]
     if unclear:
         return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)
     if attempt.remedy is not None:
@@ -184,10 +196,17 @@ def confirm(history: History, attempt: Attempt) -> Action:
     hits = [f.audit for f in held_out if f.verdict == "hit"]
     if hits:
         return conclude(history, "escalated", f"the battery is quiet but held out {', '.join(hits)} hit: the loop has overfit to its bumpers")
-    unclear = [f"{f.audit}: {f.reason}" for f in held_out if f.verdict == "inconclusive"]
+    unclear = [f"{f.audit}: {f.reason}" for f in held_out if f.verdict == "inconclusive" and not history.excuse(f)]
     if unclear:
         return conclude(history, "stuck", "the held-out battery is inconclusive, and no evidence is not a pass", *unclear)
-    return conclude(history, "converged", "every bumper is clear at the candidate", candidate=candidate)
+    excused = [f"{f.audit} counts as clear: {history.excuse(f)}" for f in (*history.findings_at(candidate), *held_out) if f.verdict != "clear"]
+    return conclude(history, "converged", "every bumper is clear at the candidate", *excused, candidate=candidate)
+
+
+def unclear_because(history: History, finding: Finding) -> str:
+    """Why a finding is not clear; of a weak sign, why it could not be drawn again."""
+    again = history.rechecks.get(finding.id)
+    return again.reason if again is not None else finding.reason
 
 
 def verify(history: History, attempt: Attempt, remedy: Remedy, candidate: str) -> Action | None:

@@ -49,7 +49,7 @@ def line(event: Event) -> str:
     """One event as a line of rich markup."""
     makers = {
         "attempt": _attempt, "trained": _trained, "finding": _finding, "held_out_finding": _finding, "cause": _cause,
-        "cure": _cure, "refused": _refused, "outcome": _outcome, "failed": _failed,
+        "recheck": _recheck, "cure": _cure, "refused": _refused, "outcome": _outcome, "failed": _failed,
     }  # fmt: skip
     return makers[event.kind](event.body) if event.kind in makers else event.kind
 
@@ -60,6 +60,10 @@ def _attempt(body: dict[str, Any]) -> str:
         return f"[bold]attempt {body['number']}[/]"
     why = f"rewind to {remedy['rewind_to'][:SHORT]} (finding {body['findings'][0][:SHORT]})"
     return f"[bold]attempt {body['number']}[/]: {escape(remedy['note'])}, {why}"
+
+
+def _recheck(body: dict[str, Any]) -> str:
+    return f"weak sign of {escape(body['audit'])}: {escape(body['reason'])}"
 
 
 def _refused(body: dict[str, Any]) -> str:

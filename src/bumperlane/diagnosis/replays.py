@@ -8,7 +8,6 @@ trainer is written here, and a replay that fails raises ``StageFailed`` with the
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import shutil
@@ -18,9 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bumperlane.diagnosis.trail import Leg
-from bumperlane.errors import StageFailed
 from bumperlane.records import Reward, Stage, digest_of
-from bumperlane.training import Job, run_all
+from bumperlane.training import Job, run_all, run_here
 
 LARGE = 2**28  # bytes of weights
 DROPPED_ARGS = ("num_train_epochs", "warmup_steps", "warmup_ratio", "train_sampling_strategy", "max_steps", "lr_scheduler_kwargs")
@@ -64,23 +62,12 @@ class LocalReplays:
         model = self.folder_of(replay.start)
         job = Job(model=str(model), rows=str(manifest), out=str(out), stage=replay.stage)
         small = sum(path.stat().st_size for path in model.glob("*.safetensors")) < LARGE
-        steps = _here(job) if small and replay.stage.launch == "plain" else int(run_all([job], 1, lambda runs: None)[0].result()["steps"])
+        train = run_here if small and replay.stage.launch == "plain" else run_all
+        steps = int(train([job], 1, lambda runs: None)[0].result()["steps"])
         return str(out / f"step-{steps}"), steps
 
     def forget(self, checkpoint: str) -> None:
         shutil.rmtree(Path(checkpoint).parent, ignore_errors=True)
-
-
-def _here(job: Job) -> int:
-    """Train in this process; the number of steps."""
-    from bumperlane.training import worker
-
-    out = Path(job.out)
-    with (out / "worker.log").open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        code = worker.main(str(job.write()))
-    if code != 0:
-        raise StageFailed(json.loads((out / "error.json").read_text())["error"])
-    return int(json.loads((out / "done.json").read_text())["steps"])
 
 
 def window_stage(leg: Leg, window: tuple[int, int], seed: int, rewards: tuple[Reward, ...] | None = None, rate: float = 1.0) -> Stage:

@@ -4,13 +4,36 @@ from bumperlane.records.base import Record
 from bumperlane.records.campaign import Budget, CampaignRecord
 from bumperlane.records.cause import Cause, Outcome, Remedy, Suspect
 from bumperlane.records.checkpoint import Checkpoint
-from bumperlane.records.cure import Check, Cure
+from bumperlane.records.cure import Check, Cure, Recheck
 from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
 from bumperlane.records.edit import Edit
 from bumperlane.records.finding import Case, Exhibit, Finding, Measure, Verdict
 from bumperlane.records.recipe import Recipe, Reward, Stage, Training
 
 __all__ = [
-    "SHORT", "Budget", "CampaignRecord", "Case", "Cause", "Check", "Checkpoint", "Cure", "Edit", "Exhibit", "Finding", "Measure", "Outcome", "Recipe",
-    "Record", "Remedy", "Reward", "Stage", "Suspect", "Training", "Verdict", "canonical", "digest_file", "digest_of",
+    "SHORT",
+    "Budget",
+    "CampaignRecord",
+    "Case",
+    "Cause",
+    "Check",
+    "Checkpoint",
+    "Cure",
+    "Edit",
+    "Exhibit",
+    "Finding",
+    "Measure",
+    "Outcome",
+    "Recheck",
+    "Recipe",
+    "Record",
+    "Remedy",
+    "Reward",
+    "Stage",
+    "Suspect",
+    "Training",
+    "Verdict",
+    "canonical",
+    "digest_file",
+    "digest_of",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Did the remedy cure, or only hide? What was checked at a candidate before anything is released.
+"""What was looked at a second time: a cure, before anything is released, and a weak sign, before it is believed or let go.
 
 Invariant: *no evidence is not a pass*: a check that could not be made is ``unmeasured``, and a cure with one is not verified.
 """
@@ -35,3 +35,17 @@ class Cure(Record):
     @property
     def unmeasured(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.verdict == "unmeasured")
+
+
+class Recheck(Record):
+    """A sign too weak to be a hit, drawn afresh at the campaign's start and where it was seen. ``risen``: plainly more frequent there; None where
+    it could not be drawn, with the ``reason``."""
+
+    finding: str
+    audit: str
+    checkpoint: str
+    risen: bool | None
+    reason: str
+    start: dict[str, Any] = {}
+    here: dict[str, Any] = {}
+    seconds: float = 0.0

@@ -49,25 +49,31 @@ class Run:
 
     def result(self) -> dict[str, Any]:
         """What the worker left. Raises ``StageFailed`` with its reason if it left nothing."""
-        done, error = self._left("done.json"), self._left("error.json")
-        if done is not None:
-            return done
-        if error is not None:
-            raise StageFailed(error["error"])
-        stage = f"stage {self.job.stage.name!r}"
-        log = (self.folder / "worker.log").read_text(errors="replace").strip()
-        words = log.splitlines()[-1][:300] if log else "none"
-        if NO_SPACE in words or shutil.disk_usage(self.folder).free < ROOM:
-            raise StageFailed(f"{stage}: {self.folder}: {NO_SPACE}; free some space or give another --out")
-        raise StageFailed(f"{stage}: the training process ended with code {self.process.returncode} and no result; last words: {words}")
+        return result_of(self.job, self.process.returncode)
 
-    def _left(self, name: str) -> dict[str, Any] | None:
-        """One of the worker's last files; one that was cut short, as on a full disk, counts as none."""
-        path = self.folder / name
-        try:
-            return json.loads(path.read_text()) if path.is_file() else None
-        except ValueError:
-            return None
+
+def result_of(job: Job, code: int | None) -> dict[str, Any]:
+    """What the worker of a job left in its folder. Raises ``StageFailed`` with its reason, or its last words, if it left no result."""
+    folder = Path(job.out)
+    done, error = _left(folder / "done.json"), _left(folder / "error.json")
+    if done is not None:
+        return done
+    if error is not None:
+        raise StageFailed(error["error"])
+    stage = f"stage {job.stage.name!r}"
+    log = (folder / "worker.log").read_text(errors="replace").strip()
+    words = log.splitlines()[-1][:300] if log else "none"
+    if NO_SPACE in words or shutil.disk_usage(folder).free < ROOM:
+        raise StageFailed(f"{stage}: {folder}: {NO_SPACE}; free some space or give another --out")
+    raise StageFailed(f"{stage}: the training process ended with code {code} and no result; last words: {words}")
+
+
+def _left(path: Path) -> dict[str, Any] | None:
+    """One of the worker's last files; one that was cut short, as on a full disk, counts as none."""
+    try:
+        return json.loads(path.read_text()) if path.is_file() else None
+    except ValueError:
+        return None
 
 
 def start(job: Job) -> Run:

@@ -1,0 +1,181 @@
+"""What a reward imports, read from its source without running it.
+
+Idea: a reward that asks an audit, a monitor or a probe trains the model against its own bumpers. Imports are followed from module to module by
+Python's syntax tree, constant strings that name a forbidden module included (``import_module("bumperlane.audits")``, an entry-point group).
+Invariant: nothing is executed, and a module of the user's own that cannot be read, or that imports what only its run decides, is a refusal: no
+evidence is not a pass.
+
+Not followed: the standard library and what Bumperlane itself is built on, as neither can depend on it. Installed packages are followed, but a
+compiled module or a computed import in them is let pass.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+from bumperlane.audits import known_audits
+
+ROOTS = ("bumperlane.audits", "bumperlane.subject", "bumperlane.evidence", "bumperlane.monitoring", "bumperlane.diagnosis")
+INSTALLED = ("site-packages", "dist-packages")
+LOADERS = ("import_module", "__import__", "run_module", "run_path", "exec", "eval", "spec_from_file_location")
+MOST = 2000  # modules that one reward may lead to
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Something forbidden that a module leads to. ``audit``: its name, or the forbidden module; ``told``: how it is reached, or why that cannot be
+    known."""
+
+    audit: str
+    told: str
+
+
+def reached(module: str, extra: Iterable[str] = ()) -> Reach | None:
+    """The first forbidden module that importing ``module`` leads to, breadth first; None if all that it leads to could be read and none is."""
+    forbidden, queue, came = _forbidden(tuple(extra)), [module], {module: ""}
+    while queue:
+        name = queue.pop(0)
+        audit = _audit(name, forbidden)
+        if audit is not None:
+            return Reach(audit, f"imports {_path(name, came)}")
+        if len(came) > MOST:
+            return Reach("", f"leads to more than {MOST} modules, too many to read; import less")
+        found = _imports(name, first=name == module)
+        if isinstance(found, str):
+            return Reach("", f"{found}{f' (by {_path(name, came)})' if came[name] else ''}")
+        for target in sorted(found - set(came)):
+            if _followed(target):
+                came[target] = name
+                queue.append(target)
+    return None
+
+
+@cache
+def _forbidden(extra: tuple[str, ...]) -> dict[str, str]:
+    """Module -> the audit that lives there (or the module itself)."""
+    audits = {value.partition(":")[0]: name for name, value in sorted(known_audits().items())}
+    return {root: root for root in (*ROOTS, *extra)} | audits
+
+
+def _audit(name: str, forbidden: dict[str, str]) -> str | None:
+    if name in forbidden:
+        return forbidden[name]
+    return next((audit for root, audit in forbidden.items() if name.startswith(f"{root}.")), None)
+
+
+def _path(name: str, came: dict[str, str]) -> str:
+    steps = [name]
+    while came[steps[0]]:
+        steps.insert(0, came[steps[0]])
+    return " -> ".join(steps[1:] or steps)
+
+
+def _imports(name: str, first: bool) -> set[str] | str:
+    """Modules that a module imports, its packages among them; or why that cannot be known."""
+    spec = _spec(name)
+    if spec is None:  # what cannot be found cannot be imported either
+        return f"has no module {name!r} that could be found" if first else set()
+    parents = {".".join(name.split(".")[:i]) for i in range(1, name.count(".") + 1)} - {"bumperlane"}  # its names are loaded when they are used
+    if spec.origin is None or spec.origin in ("built-in", "frozen", "namespace"):
+        return parents
+    path = Path(spec.origin)
+    installed = any(part in INSTALLED for part in path.parts)
+    try:
+        tree = ast.parse(path.read_bytes(), str(path)) if path.suffix == ".py" else None
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
+        return f"leads to {path}, which cannot be read ({type(error).__name__}), and what is not read is not passed"
+    if tree is None:
+        return parents if installed else f"leads to {path.name}, which is no Python source, and what is not read is not passed"
+    hidden = None if installed else next(_computed(tree), None)
+    if hidden is not None:
+        return f"{path.name}:{hidden} imports or runs what only its run decides; name it in full, as what is not read is not passed"
+    return parents | set(_named(tree, name, spec))
+
+
+def _named(tree: ast.AST, name: str, spec: ModuleSpec) -> Iterator[str]:
+    """Modules named anywhere in the source: a name that turns out to be no module is not found, and leads nowhere."""
+    package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            kept = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*kept, *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+        elif isinstance(node, ast.Attribute):
+            yield from filter(None, [_dotted(node)])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"bumperlane(\.\w+)+(:[\w.]+)?", node.value):
+            yield node.value.partition(":")[0]
+
+
+def _dotted(node: ast.Attribute) -> str:
+    """``bumperlane.audits.x``, where a package is imported whole and its modules are named when they are used."""
+    parts, inner = [node.attr], node.value
+    while isinstance(inner, ast.Attribute):
+        parts.insert(0, inner.attr)
+        inner = inner.value
+    return ".".join([inner.id, *parts]) if isinstance(inner, ast.Name) and inner.id == "bumperlane" else ""
+
+
+def _computed(tree: ast.AST) -> Iterator[int]:
+    """Lines of calls that import or run something that is no constant."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+            bare = isinstance(node.func, ast.Name)
+            if called in LOADERS and (bare or called not in ("exec", "eval")) and not _constant(node):
+                yield node.lineno
+
+
+def _constant(node: ast.Call) -> bool:
+    given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg in ("name", "mod_name"))]
+    return bool(given) and all(isinstance(one, ast.Constant) for one in given)
+
+
+@cache
+def _spec(name: str) -> ModuleSpec | None:
+    """Where a module lies. Unlike ``find_spec`` of importlib this does not import its packages."""
+    parent = name.rpartition(".")[0]
+    above = _spec(parent) if parent else None
+    if parent and (above is None or above.submodule_search_locations is None):
+        return None
+    path = list(above.submodule_search_locations or ()) if above else None
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        spec = find(name, path, None) if find else None
+        if spec is not None:
+            return spec
+    return None
+
+
+@cache
+def _built_on() -> frozenset[str]:
+    """Top-level modules of the distributions that Bumperlane needs, and of those that they need."""
+    wanted, known = ["bumperlane"], set[str]()
+    while wanted:
+        name = wanted.pop()
+        try:
+            needed = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requires(name) or () if "extra ==" not in text]
+        except PackageNotFoundError:
+            continue
+        wanted += [one for one in map(_plain, needed) if one not in known]
+        known.update(map(_plain, needed))
+    return frozenset(module for module, names in packages_distributions().items() if any(_plain(name) in known for name in names))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _followed(name: str) -> bool:
+    top = name.partition(".")[0]
+    return bool(top) and top not in sys.stdlib_module_names and top not in _built_on()
