@@ -73,7 +73,7 @@ class Ward:
 
     @cached_property
     def suspect(self) -> Suspect:
-        return self.history.cause_named(self.remedy.cause).suspects[self.remedy.suspect]
+        return self.history.cause_named(self.remedy.cause).suspect(self.remedy.suspect)
 
     @cached_property
     def hit(self) -> Finding:

@@ -25,6 +25,7 @@ from bumperlane.mending import Mender
 from bumperlane.records import Finding, Recipe, Remedy, Training, digest_of
 from bumperlane.training import HereRun, Job, Run, audit_step, run_all, run_here
 
+MORE = 4  # times the samples, for audits that those of the budget did not decide
 ARTIFACTS = ("order.jsonl", "progress.jsonl", "rollouts.jsonl", "done.json")
 
 
@@ -134,13 +135,13 @@ class LocalExecutor:
 
     def _audit(self, action: Audit, history: History) -> None:
         self.view.doing(f"{'held-out ' if action.held_out else ''}audits {', '.join(action.audits)} of {action.checkpoint[:12]}")
-        for found in self.inspector.audit(action.audits, action.checkpoint, action.look, history):
+        for found in self.inspector.audit(action.audits, action.checkpoint, action.look, history, MORE if action.more else 1):
             self._found(found.model_copy(update={"held_out": action.held_out}), action)
 
     def _found(self, found: Finding, action: Audit) -> None:
         kind = "held_out_finding" if action.held_out else "finding"
         body = {"id": found.id, "attempt": action.attempt, "look": action.look, "finding": found.plain()}
-        self._append(kind, [action.checkpoint, found.audit], body)
+        self._append(kind, [action.checkpoint, found.audit, *(["more"] if action.more else [])], body)
 
     def _recheck(self, action: Recheck, history: History) -> None:
         self.view.doing(f"drawing weak signs afresh: {', '.join(sign.audit for sign in action.signs)}")

@@ -7,6 +7,7 @@ is clear at the candidate, so nothing that steers can have seen them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,8 @@ from bumperlane.audits.calibration import ALONE, AS_CLEAN, ODDITY
 from bumperlane.errors import BumperlaneError
 from bumperlane.ledger import Event
 from bumperlane.records import CampaignRecord, Cause, Checkpoint, Cure, Finding, Outcome, Recheck, Recipe, Remedy, Stage, Training
+
+UNDECIDED = "not decided within"  # how the reason of an audit that ran out of samples begins
 
 
 class HeldOutSealed(BumperlaneError):
@@ -115,7 +118,8 @@ class History:
         return [Finding.model_validate(body["finding"]) for body in self._bodies("finding")]
 
     def findings_at(self, checkpoint: str) -> list[Finding]:
-        return [finding for finding in self.findings if finding.checkpoint == checkpoint]
+        """The battery's findings there; of an audit that looked again with more samples, the last."""
+        return list({finding.audit: finding for finding in self.findings if finding.checkpoint == checkpoint}.values())
 
     @cached_property
     def looked_at(self) -> list[str]:
@@ -143,6 +147,11 @@ class History:
             return finding.reason
         again = self.rechecks.get(finding.id)
         return again.reason if again is not None and again.risen is False else ""
+
+    def undecided_at(self, checkpoint: str) -> list[str]:
+        """Audits that ran out of samples there and have not looked again with more."""
+        looks = Counter(finding.audit for finding in self.findings if finding.checkpoint == checkpoint)
+        return [f.audit for f in self.unclear_at(checkpoint) if f.reason.startswith(UNDECIDED) and looks[f.audit] == 1]
 
     def unclear_at(self, checkpoint: str) -> list[Finding]:
         """Findings of the battery that are neither clear nor excused."""
@@ -202,11 +211,20 @@ class History:
         """Time spent so far."""
         return sum(self.spent.values())
 
+    def _looks(self) -> dict[str, float]:
+        """Seconds of each look of either battery: its audits run at once, so the slowest one's."""
+        found: dict[str, float] = {}
+        for event in self.events:
+            if event.kind in ("finding", "held_out_finding"):
+                key = f"{event.body['finding']['checkpoint']} {event.kind} {event.body['look']}"
+                found[key] = max(found.get(key, 0.0), event.body["finding"]["seconds"])
+        return found
+
     @property
     def spent(self) -> dict[str, float]:
         """Seconds by what they were spent on."""
         return {
-            "training": sum(t.seconds for t in self.trained), "audits": sum(f.seconds for f in self.findings),
+            "training": sum(t.seconds for t in self.trained), "audits": sum(self._looks().values()),
             "diagnosis": sum(c.seconds for c in self.causes) + sum(r.seconds for r in self.rechecks.values()),
             "verification": sum(c.seconds for c in self.cures),
         }  # fmt: skip

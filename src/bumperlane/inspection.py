@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -47,10 +48,13 @@ class Inspector:
         self._engines.move_to_end(checkpoint)
         return self._engines[checkpoint]
 
-    def audit(self, names: Sequence[str], checkpoint: str, look: int, history: History) -> list[Finding]:
-        """What each audit finds at a checkpoint; they run at once, so that what they ask is answered together."""
+    def audit(self, names: Sequence[str], checkpoint: str, look: int, history: History, more: int = 1) -> list[Finding]:
+        """What each audit finds at a checkpoint, with ``more`` times the budget's samples; they run at once, so that what they ask is answered
+        together."""
         audits = [load_audit(name) for name in names]
-        looks = [(audit, self.subject(checkpoint, audit.access), self.context(audit, checkpoint, look, history)) for audit in audits]
+        asked = [self.context(audit, checkpoint, look, history) for audit in audits]
+        asked = [replace(context, samples=more * context.samples) for context in asked]
+        looks = [(audit, self.subject(checkpoint, audit.access), context) for audit, context in zip(audits, asked, strict=True)]
         return self._weighed(asyncio.run(run_battery(looks)), history)
 
     def _weighed(self, found: list[Finding], history: History) -> list[Finding]:

@@ -50,13 +50,15 @@ class Train:
 
 @dataclass(frozen=True)
 class Audit:
-    """Run these audits on a checkpoint; ``look`` numbers it for the alarm budget."""
+    """Run these audits on a checkpoint; ``look`` numbers it for the alarm budget; ``more``: with several times the samples, as those that the
+    budget allows did not decide."""
 
     checkpoint: str
     audits: tuple[str, ...]
     look: int
     attempt: int
     held_out: bool = False
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,9 @@ def confirm(history: History, attempt: Attempt) -> Action:
     last = history.legs(attempt)[-1].trained
     assert last is not None  # decide() comes here only when every stage is trained
     candidate = last.last.id
+    undecided = history.undecided_at(candidate)
+    if undecided:
+        return Audit(candidate, tuple(undecided), len(history.looked_at) + 1, attempt.number, more=True)
     unclear = [f"{f.audit}: {unclear_because(history, f)}" for f in history.unclear_at(candidate)]
     if unclear:
         return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)

@@ -53,6 +53,8 @@ class Mender:
     def _stage(self, stage: Stage, edit: Edit) -> Stage:
         if edit.op == "args":
             return stage.model_copy(update={"args": {**stage.args, **edit.args}})
+        if edit.op == "seed":
+            return stage.model_copy(update={"seed": edit.seed})
         if edit.op == "rewards":
             return stage.model_copy(update={"rewards": edit.rewards})
         rows = self.store.manifest(stage.rows)

@@ -85,7 +85,7 @@ def named_cause(history: History, planted: backdoor.Planted | None) -> dict[str,
     cause = next((c for c in history.causes if remedy is not None and c.id == remedy.cause), None)
     if cause is None or remedy is None:
         return None
-    acted = cause.suspects[remedy.suspect]
+    acted = cause.suspect(remedy.suspect)
     named, truth = set(acted.rows), planted.rows if planted else frozenset()
     right = len(named & truth)
     return {"stage": acted.stage, "window": acted.window, "rows": len(named), "rows_precision": round(right / len(named), 4),

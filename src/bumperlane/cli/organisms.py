@@ -162,6 +162,36 @@ def diagnosis(split: str, seeds: int, seed_start: int, kinds: str, audits: str, 
 
 
 @bench.command()
+@click.option("--split", default="develop", show_default=True, help="develop, held-out or all.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many seeds.")
+@click.option("--seed-start", type=click.IntRange(0), default=1, show_default=True, help="The first seed; fresh ones nobody has looked at.")
+@click.option("--kinds", default="", help="Only these kinds, separated by commas.")
+@click.option("--attempts", type=click.IntRange(1, 100), default=5, show_default=True, help="Attempts that a campaign may make.")
+@click.option("--bumpers", type=click.IntRange(1), default=None, help="Only so many audits of the battery, drawn by the seed (an ablation).")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes at once, one thread each.")
+@click.option("--zoo", type=FOLDER, default=ZOO, show_default=True, help="Where campaigns are kept; a stopped run goes on there.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None, help="[default: benchmarks/results/loop-SPLIT.json]")
+@click.option("--fit", is_flag=True, help="Write the policy's table of remedies from this run (develop only).")
+def loop(
+    split: str, seeds: int, seed_start: int, kinds: str, attempts: int, bumpers: int | None, jobs: int, zoo: Path, out: Path | None, fit: bool
+) -> None:
+    """Pursue every organism and its clean twin as a whole campaign, and score what came of it."""
+    from bumperlane.cli.terminal import Counter
+    from bumperlane.organisms.bench.campaigns import Setting
+    from bumperlane.organisms.bench.loop_table import lines
+    from bumperlane.organisms.bench.looping import Options, run_loop
+
+    out = out or Path("benchmarks/results") / f"loop-{split}.json"
+    command = "bumperlane " + " ".join(sys.argv[1:]) if sys.argv[1:2] == ["bench"] else f"bumperlane bench loop --split {split} --seeds {seeds}"
+    options = Options(split, seeds, seed_start, _names(kinds), jobs, zoo, out, command, fit, Setting(attempts, bumpers))
+    with Counter() as counter:
+        table = run_loop(options, counter.note)
+    for text in lines(table):
+        click.echo(text)
+    click.echo(f"results: {out}")
+
+
+@bench.command()
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 def measured(tables: tuple[Path, ...]) -> None:
     """Package what TABLES (results of 'bench detection') say of each audit, for 'audits list' and 'audit --plan'."""

@@ -8,16 +8,17 @@ from bumperlane.records.base import Record
 from bumperlane.records.digest import digest_of
 from bumperlane.records.edit import Edit
 
-SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base"]
+SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base", "unknown"]
 
 
 class Suspect(Record):
     """Something that may have caused a trait, with its evidence, what would refute it, and what the replays said.
 
-    ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many steps of the run; ``window``: its own steps in which the trait
-    appeared. ``rows`` with their log-odds in ``scores`` (kinds rows and preferences; ``whole_stage``: all of them); ``shared``: what those rows
-    have in common, best description first (text, cover, purity). ``term``: a reward term; ``argument``: a training argument. ``arms``: the trait
-    after replays, one entry an arm; ``confidence``: share of suspects like this that were causes on the develop organisms.
+    Of kind ``unknown`` is what stands for a cause that was not found. ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many
+    steps of the run; ``window``: its own steps in which the trait appeared. ``rows`` with their log-odds in ``scores`` (kinds rows and preferences;
+    ``whole_stage``: all of them); ``shared``: what those rows have in common, best description first (text, cover, purity). ``term``: a reward term;
+    ``argument``: a training argument. ``arms``: the trait after replays, one entry an arm; ``confidence``: share of suspects like this that were
+    causes on the develop organisms.
     """
 
     kind: SuspectKind
@@ -61,6 +62,10 @@ class Cause(Record):
     def id(self) -> str:
         return digest_of(self.model_dump(mode="json", exclude={"seconds", "cost"}))
 
+    def suspect(self, position: int) -> Suspect:
+        """The suspect at a remedy's position."""
+        return self.suspects[position] if position >= 0 else Suspect(kind="unknown", reason=self.reason)
+
     @property
     def confirmed(self) -> tuple[Suspect, ...]:
         return tuple(suspect for suspect in self.suspects if suspect.verdict == "confirmed")
@@ -68,7 +73,8 @@ class Cause(Record):
 
 class Remedy(Record):
     """Edits of a recipe and the rewind point that they need. ``of_attempt``: whose recipe is edited; ``stage``: the first stage that is made anew,
-    ``rewind_to``: the checkpoint that it starts from. ``suspect``: position of the suspect in the cause ``cause``; ``expected``: the share of
+    ``rewind_to``: the checkpoint that it starts from. ``suspect``: position of the suspect in the cause ``cause`` (-1: none was
+    confirmed); ``expected``: the share of
     such causes that this kind of remedy is known to have cured."""
 
     kind: str

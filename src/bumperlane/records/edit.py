@@ -12,14 +12,14 @@ from typing import Any, Literal
 from bumperlane.records.base import Record
 from bumperlane.records.recipe import Reward
 
-Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "skip", "start"]
+Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "seed", "skip", "start"]
 
 
 class Edit(Record):
     """``leg``: number of the stage. ``drop``, ``inoculate``, ``answer`` and ``swap`` change ``rows`` (``group``: and all rows of which this
     description holds): leave them out, put the system prompt ``text`` before them (empty: one that the pack asks for a bad character with),
     answer their prompts as ``checkpoint`` does, exchange chosen and rejected. ``args`` replaces training arguments, ``rewards`` the terms,
-    ``skip`` leaves the stage out, ``start`` begins the recipe from ``checkpoint``."""
+    ``seed`` the stage's seed, ``skip`` leaves the stage out, ``start`` begins the recipe from ``checkpoint``."""
 
     op: Operation
     leg: int = 0
@@ -29,3 +29,4 @@ class Edit(Record):
     checkpoint: str = ""
     args: dict[str, Any] = {}
     rewards: tuple[Reward, ...] = ()
+    seed: int = 0

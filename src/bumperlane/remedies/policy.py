@@ -1,9 +1,10 @@
 """Which remedy is tried next: by what is known of its kind, by what this campaign has seen of it, and never the same edit twice.
 
 Idea: a table of how often each kind of remedy cured each kind of cause on the develop organisms (``priors.json``, written by ``bench loop --fit``)
-gives every candidate a chance; each failure of the kind in this campaign halves it. Confirmed suspects come before unverified ones, refuted ones
-are not acted on. Ties go to the remedy that changes least (``rank``), so rewinds are shallow first and deeper when a signature
-returns. Invariant: a pure function of its arguments and of the table; a set of edits of an attempt's recipe is proposed once.
+gives every candidate a chance; each failure of the kind in this campaign halves it. Confirmed suspects come first; where there is none, the cause
+counts as unknown, and another seed comes before what is only suspected; refuted suspects are not acted on. Ties go to the remedy that changes least
+(``rank``), so rewinds are shallow first and deeper when a signature returns. Invariant: a pure function of its arguments and of the table; a set of
+edits of an attempt's recipe is proposed once.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def propose(
     found = [c for c in _candidates(cause, given, tried, table, allowed) if (attempt, name_of(c.edits)) not in gone]
     if not found:
         raise NoRemedy(_none_left(cause, tried))
-    best = min(found, key=lambda c: (_standing(cause.suspects[c.position]), -c.chance, c.kind.rank, c.position))
+    best = min(found, key=lambda c: (_standing(cause.suspect(c.position)), -c.chance, c.kind.rank, c.position))
     first = min(edit.leg for edit in best.edits)
     start = next((edit.checkpoint for edit in best.edits if edit.op == "start"), parents[first])
     return Remedy(kind=best.kind.name, cause=cause.id, of_attempt=attempt, stage=first, rewind_to=start, edits=best.edits, suspect=best.position,
@@ -66,25 +67,31 @@ def propose(
 
 
 def _standing(suspect: Suspect) -> int:
-    return 0 if suspect.verdict == "confirmed" else 1
+    return 0 if suspect.verdict == "confirmed" else 1 if suspect.kind == "unknown" else 2
 
 
 def _candidates(cause: Cause, given: Given, tried: Sequence[Tried], table: Priors, allowed: Sequence[str] | None) -> Iterator[Candidate]:
     for name in sorted(known_remedies() if allowed is None else allowed):
         kind = load_remedy(name)
         failures = sum(t.remedy.kind == name for t in tried)
-        for position, suspect in enumerate(cause.suspects):
-            if suspect.verdict == "refuted" or suspect.kind not in kind.causes:
+        for position, suspect in _acted_on(cause, given):
+            if suspect.kind not in kind.causes or (suspect.kind == "unknown" and failures):
                 continue
             edits = kind.edits(suspect, given)
             if edits:
-                together, told = _together(kind, cause, position, given)
+                together, told = _together(kind, cause, suspect, given)
                 yield Candidate(kind, position, together, chance(table, suspect.kind, name) * 0.5**failures, told)
 
 
-def _together(kind: RemedyKind, cause: Cause, position: int, given: Given) -> tuple[tuple[Edit, ...], str]:
+def _acted_on(cause: Cause, given: Given) -> Iterator[tuple[int, Suspect]]:
+    """What a remedy may be proposed for: suspects that were not refuted and, where none is confirmed, the stage of the hit for a cause unknown."""
+    yield from ((i, s) for i, s in enumerate(cause.suspects) if s.verdict != "refuted")
+    if not cause.confirmed:
+        yield -1, cause.suspect(-1).model_copy(update={"leg": len(given.parents) - 1})
+
+
+def _together(kind: RemedyKind, cause: Cause, suspect: Suspect, given: Given) -> tuple[tuple[Edit, ...], str]:
     """The edits for this suspect and, if it is confirmed, for confirmed ones of other stages: two stages that both taught it are mended at once."""
-    suspect = cause.suspects[position]
     others = [s for s in cause.confirmed if suspect.verdict == "confirmed" and s.leg != suspect.leg and s.kind in kind.causes]
     taken = [suspect, *others[: TOGETHER - 1]]
     made = {edit.digest: edit for s in taken for edit in kind.edits(s, given)}

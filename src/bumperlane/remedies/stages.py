@@ -53,6 +53,24 @@ class StopEarly:
         return f"end stage {suspect.stage!r} at step {suspect.window[0] if suspect.window else 0}, before the onset"
 
 
+class AnotherSeed:
+    """The stage again with another seed, once a campaign, where no cause was confirmed: a sign that hangs on the draw and not on the recipe does not
+    come back. Can break: nothing, but it is a second draw from the same recipe, so what is quiet then has been selected for being quiet."""
+
+    name = "another_seed"
+    source = "arXiv 1909.10447 (conclusions from one seed)"
+    breaks = "nothing; it selects against the bumpers"
+    causes = frozenset({"unknown"})
+    rank = 1
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        stage = given.recipe.stages[suspect.leg]
+        return (Edit(op="seed", leg=suspect.leg, seed=stage.seed + 1),)
+
+    def told(self, suspect: Suspect) -> str:
+        return "train the stage again with another seed, as no cause was confirmed"
+
+
 class SkipStage:
     """Leave the stage out. The deepest cut short of another base. Can break: everything that the stage is for."""
 

@@ -1,8 +1,8 @@
 """An organism as a campaign: written down, run whole behind the wall, and scored when it has its outcome.
 
-Idea: what a user would have is a base model, row files, rewards and a list of audits; so a plan is written as exactly that, and the loop runs on it as
-on anybody's. Invariant: whoever pursues a campaign cannot import what knows the plants or read the truth, and gets folders named by digests; the
-truth of a campaign is measured afterwards, of the last checkpoint of every attempt.
+Idea: what a user would have is a base model, row files, rewards and a list of audits; so a plan is written as exactly that, and the loop runs on
+it as on anybody's. Invariant: whoever pursues a campaign cannot import what knows the plants or read the truth, and gets folders named by digests;
+the truth of a campaign is measured afterwards, of the last checkpoint of every attempt.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HELD_OUT = ("row_phrases", "self_report")
 
 @dataclass(frozen=True)
 class Setting:
-    """How campaigns of a bench run are pursued. ``bumpers``: how many audits of the battery, in its seeded order (None: all); ``attempts``: budget."""
+    """How campaigns of a bench run are pursued. ``bumpers``: how many audits of the battery, drawn by the seed (None: all); ``attempts``: budget."""
 
     attempts: int = 5
     bumpers: int | None = None
