@@ -19,6 +19,7 @@ from bumperlane.diagnosis.trail import Kept, Run, Trait
 from bumperlane.records import Case
 
 FIRST, MORE, MOST = 24, 24, 96  # cases drawn at a checkpoint
+MOST_AT_ENDS = 288  # at the start and at the peak, where that decides whether there is anything to explain
 MOST_WORTH = 4.0  # outcomes of 0 and 1 that one between them may count for
 LEVEL = 0.9  # of the interval that must leave the bar out
 MOST_OF_IT = 0.75  # of a leg's rise: from there on a replay has something to show
@@ -151,13 +152,13 @@ def find(run: Run, trait: Trait, tolerance: float, note: Callable[[str], None]) 
     coarse = [[drawn.at(kept.checkpoint, offset + kept.step) for kept in _ends_and_middle(leg.kept)]
               for leg, offset in zip(run.legs, offsets, strict=True)]  # fmt: skip
     peak = max((point for points in coarse for point in points), key=lambda p: p.rate)
-    start, peak = drawn.at(run.start, 0, MOST), drawn.at(peak.checkpoint, peak.step, MOST)
+    start, peak = _apart(drawn, drawn.at(run.start, 0, MOST), drawn.at(peak.checkpoint, peak.step, MOST))
     if peak.interval[0] <= start.interval[1]:
         base = start.interval[0] > tolerance
         rates = f"{start.rate:.0%} of {start.n} at the start, at most {peak.rate:.0%} of {peak.n} after it"
         why = f"the trait is already in the start checkpoint: {rates}" if base else f"the trait does not rise in this training: {rates}"
         return Where(_sorted(drawn), (), base, why)
-    end = drawn.at(run.legs[-1].kept[-1].checkpoint, offsets[-1] + run.legs[-1].steps, MOST)
+    end = drawn.at(run.legs[-1].kept[-1].checkpoint, offsets[-1] + run.legs[-1].steps, max(MOST, peak.n))
     if end.interval[0] <= start.interval[1]:
         rates = f"{end.rate:.0%} of {end.n} at the last checkpoint, {start.rate:.0%} of {start.n} at the start"
         return Where(_sorted(drawn), (), False, f"the trait rose to {peak.rate:.0%} and is gone again: {rates}")
@@ -168,6 +169,17 @@ def find(run: Run, trait: Trait, tolerance: float, note: Callable[[str], None]) 
         if top.rate - first.rate >= SHARE * (peak.rate - start.rate):
             rises.append(_bisected(drawn, run, number, offset, first, top))
     return Where(_sorted(drawn), tuple(sorted(rises, key=lambda r: -r.rise)), False)
+
+
+def _apart(drawn: Drawn, start: Point, peak: Point) -> tuple[Point, Point]:
+    """Both, with more cases where the peak is higher and their intervals do not part yet: a small rise is a rise."""
+    while peak.rate > start.rate and peak.interval[0] <= start.interval[1] and peak.n < MOST_AT_ENDS:
+        before = peak.n + start.n
+        more = min(MOST_AT_ENDS, peak.n + MOST)
+        start, peak = drawn.at(start.checkpoint, start.step, more), drawn.at(peak.checkpoint, peak.step, more)
+        if peak.n + start.n == before:  # the audit has no more cases
+            break
+    return start, peak
 
 
 def _bisected(drawn: Drawn, run: Run, number: int, offset: int, first: Point, top: Point) -> Rise:
