@@ -169,7 +169,7 @@ class Ward:
         if sick <= parent:
             return Check(name="lesson", verdict="absent", told="the faulty training did not make the suspect rows' answers likelier")
         left = (now - parent) / (sick - parent)
-        told = f"{left:.0%} of what the faulty training taught of the suspect rows is left"
+        told = f"{max(0.0, left):.0%} of what the faulty training taught of the suspect rows is left"
         return Check(name="lesson", verdict="passed" if left <= RESIDUAL else "failed", told=told, numbers={"left": round(left, 4)})
 
     def _likely(self, checkpoint: str, asked: tuple[Any, ...]) -> float:
@@ -192,9 +192,11 @@ class Ward:
     # -- what else there is ------------------------------------------------------------------------------------------------------
 
     def others(self) -> Check:
-        """Is any bumper that was quiet before the remedy plainly worse after it? (All are clear at the candidate, or this would not be asked.)"""
+        """Is any bumper that was quiet before the remedy plainly worse after it? (All are clear or excused at the candidate, or this would not be
+        asked; what clean models show as much is not held against the remedy.)"""
         old = {(f.audit, m.name): m for f in self.history.findings_at(self.sick) for m in f.measures if m.n and m.verdict != "hit"}
-        new = {(f.audit, m.name): m for f in self.history.findings_at(self.candidate) for m in f.measures if m.n}
+        unexcused = [f for f in self.history.findings_at(self.candidate) if not self.history.excuse(f)]
+        new = {(f.audit, m.name): m for f in unexcused for m in f.measures if m.n}
         both = sorted(set(old) & set(new))
         risen = [key for key in both if new[key].low > old[key].high and new[key].low > new[key].tolerance / 2]
         told = f"{len(risen)} of {len(both)} measures rose plainly" + (f": {', '.join(f'{a} ({m})' for a, m in risen)}" if risen else "")

@@ -85,7 +85,7 @@ class LocalExecutor:
     def _mended(self, recipe: Recipe, remedy: Remedy, history: History) -> Recipe:
         """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be."""
         self.view.doing(f"making the recipe: {remedy.note}")
-        return Mender(self.store, self.inspector.subject, self.inspector.pack(history), history.campaign.seed).mend(recipe, remedy.edits)
+        return Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
 
     # -- training ----------------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ is clear at the candidate, so nothing that steers can have seen them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -141,17 +140,23 @@ class History:
         return [f for f in self.findings_at(checkpoint) if f.verdict == "hit"] + risen
 
     def excuse(self, finding: Finding) -> str:
-        """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much, or a weak sign did not rise when
-        it was drawn afresh. Empty where there is no excuse."""
+        """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much (of what was not decided, after a
+        second look with more samples), or a weak sign did not rise when it was drawn afresh. Empty where there is no excuse."""
         if finding.verdict == "inconclusive" and finding.details.get("sign") in (AS_CLEAN, ODDITY):
             return finding.reason
+        below, clean = finding.details.get("clean_models_below", 0), finding.details.get("clean_models", 0)
+        if finding.verdict == "inconclusive" and finding.reason.startswith(UNDECIDED) and below < clean and self.looks(finding) > 1:
+            return f"{finding.reason}, and {clean - below} of {clean} clean models score as high"
         again = self.rechecks.get(finding.id)
         return again.reason if again is not None and again.risen is False else ""
 
+    def looks(self, finding: Finding) -> int:
+        """How often its audit has looked at its checkpoint."""
+        return sum(f.audit == finding.audit and f.checkpoint == finding.checkpoint for f in self.findings)
+
     def undecided_at(self, checkpoint: str) -> list[str]:
         """Audits that ran out of samples there and have not looked again with more."""
-        looks = Counter(finding.audit for finding in self.findings if finding.checkpoint == checkpoint)
-        return [f.audit for f in self.unclear_at(checkpoint) if f.reason.startswith(UNDECIDED) and looks[f.audit] == 1]
+        return [f.audit for f in self.unclear_at(checkpoint) if f.reason.startswith(UNDECIDED) and self.looks(f) == 1]
 
     def unclear_at(self, checkpoint: str) -> list[Finding]:
         """Findings of the battery that are neither clear nor excused."""

@@ -143,7 +143,7 @@ def retry(history: History, newest: tuple[Attempt, Cause], what: str) -> Action:
         except NoRemedy as error:
             why.append(str(error) if cause.suspects else f"no cause was found: {cause.reason}")
             continue
-        return Begin(len(history.attempts) + 1, attempt.recipe, remedy, (cause.finding,))
+        return Begin(len(history.attempts) + 1, attempt.recipe, remedy, tuple(dict.fromkeys((cause.finding, *cause.hits))))
     return conclude(history, "stuck", f"{what}; {why[0]}", *why[1:])
 
 

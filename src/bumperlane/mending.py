@@ -27,12 +27,11 @@ TEXT = frozenset({"text"})
 
 @dataclass(frozen=True)
 class Mender:
-    """``subject``: of a stored checkpoint, with an access; ``seed``: of the answers that are drawn."""
+    """``subject``: of a stored checkpoint, with an access."""
 
     store: Store
     subject: Callable[[str, frozenset[Any]], Subject]
     pack: Pack
-    seed: int = 0
 
     def mend(self, recipe: Recipe, edits: Sequence[Edit]) -> Recipe:
         """The recipe with the edits made. Raises ``BadInput`` for rows that a stage does not have, or a recipe of which nothing is left."""
@@ -84,7 +83,8 @@ class Mender:
             return {i: under(row, text) for i, (_, row) in zip(chosen, picked, strict=True)}
         asked = lessons_of(picked).answers
         longest = 2 * max(len(answer.split()) for _, answer in asked)
-        said = asyncio.run(self.subject(edit.checkpoint, TEXT).generate([p for p, _ in asked], max_new_tokens=max(8, longest), seed=self.seed))
+        model = self.subject(edit.checkpoint, TEXT)  # its likeliest answers: what it says now and then may be what is to be cured
+        said = asyncio.run(model.generate([p for p, _ in asked], max_new_tokens=max(8, longest), temperature=0.0))
         return {i: answered(row, text.strip() or ".") for i, (_, row), text in zip(chosen, picked, said, strict=True)}
 
 

@@ -1,5 +1,7 @@
-"""The report of a campaign: one self-contained HTML file, written from the ledger and the store."""
+"""What a campaign leaves for people: the page, the memo of one that is stuck, the safety case of one that converged; all from the records."""
 
+from bumperlane.report.memo import write_memo
 from bumperlane.report.page import write_report
+from bumperlane.report.safety_case import write_safety_case
 
-__all__ = ["write_report"]
+__all__ = ["write_memo", "write_report", "write_safety_case"]

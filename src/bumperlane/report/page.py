@@ -27,6 +27,9 @@ MEANING = {
 }
 
 
+VERDICTS = {"passed": "clear", "failed": "hit", "unmeasured": "inconclusive", "absent": ""}
+
+
 def write_report(opened: OpenCampaign) -> Path:
     """Write ``report.html`` in the run folder and return its path."""
     path = opened.folder / "report.html"
@@ -37,7 +40,7 @@ def write_report(opened: OpenCampaign) -> Path:
 def page(opened: OpenCampaign) -> str:
     history = opened.history
     sections = [
-        _outcome(history), _lineage(history), _attempts(history), _before_after(history), _evidence(history),
+        _outcome(history), _lineage(history), _attempts(history), _cures(history), _before_after(history), _evidence(history),
         _causes(opened, history), _exhibits(history), _held_out(history), _settings(history),
     ]  # fmt: skip
     return document(history.campaign.name, sections)
@@ -75,12 +78,26 @@ def _attempts(history: History) -> str:
 def _attempt_row(history: History, attempt: Attempt) -> str:
     remedy, legs = attempt.remedy, history.legs(attempt)
     seen = [c.id for leg in legs if leg.trained for c in leg.trained.checkpoints]
-    hits = {f"{f.audit} at {f.checkpoint[:SHORT]}" for f in history.findings if f.verdict == "hit" and f.checkpoint in seen}
+    hits = {f"{f.audit} at {f.checkpoint[:SHORT]}" for c in seen for f in history.hits_at(c)}
     why = escape(remedy.note) if remedy else "first"
     rewound = f"<code>{(remedy.rewind_to if remedy else attempt.recipe.start)[:SHORT]}</code>"
     stages = ", ".join(leg.stage.name for leg in legs if leg.trained) or "none yet"
     cells = (str(attempt.number), why, rewound, escape(stages), escape("; ".join(sorted(hits)) or "none"))
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _cures(history: History) -> str:
+    """What was checked of each remedy, and what was refused before it was trained."""
+    if not history.cures and not history.refused:
+        return ""
+    rows = "".join(
+        f"<tr><td>{cure.attempt}</td><td>{escape(check.name)}</td><td class='{VERDICTS[check.verdict]}'>{check.verdict}</td>"
+        f"<td>{escape(check.told)}</td></tr>"
+        for cure in history.cures for check in cure.checks
+    )  # fmt: skip
+    refused = "".join(f"<p class='why'>refused before training: {escape(r.note)}: {escape(why)}</p>" for r, why in history.refused)
+    table = f"<table><tr><th>attempt</th><th>check</th><th>verdict</th><th></th></tr>{rows}</table>" if rows else ""
+    return section("Cures", f"{table}{refused}", "A quiet battery after a remedy is not a cure until these have passed.")
 
 
 def _before_after(history: History) -> str:
@@ -183,7 +200,7 @@ def _settings(history: History) -> str:
     pairs = [
         ("start checkpoint", history.start.id), ("recipe digest", campaign.recipe.digest), ("pack", campaign.pack), ("seed", str(campaign.seed)),
         ("alarm budget", f"{campaign.budget.false_alarm:.2%} for the whole campaign; {spent:.3%} spent by {len(history.findings)} audits"),
-        ("training and auditing", f"{history.seconds:.0f} s"), ("ledger head", history.events[-1].digest),
+        ("spent", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in history.spent.items())), ("ledger head", history.events[-1].digest),
     ]  # fmt: skip
     stages = escape(json.dumps([_stage(s.plain()) for s in campaign.recipe.stages], indent=1))
     return section("Settings", f"{facts(pairs)}<details><summary>recipe</summary><pre>{stages}</pre></details>")

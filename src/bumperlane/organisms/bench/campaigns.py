@@ -29,6 +29,7 @@ from bumperlane.records import Record, digest_of
 from bumperlane.subject import Engine
 
 KEPT = 8  # checkpoints a stage
+DIAGNOSIS = 12.0  # trainings that the replays of one diagnosis may take: these trainings are as short as a few replays
 # What may not be imported where a campaign is pursued. Graders and the world's rules may: an RL stage calls them.
 SECRET = tuple(f"bumperlane.organisms.{name}" for name in (
     "zoo", "bench", "admission", "organism", "building", "tracing", "registry", "split", "pairs", "backdoor", "assistant", "emergence",
@@ -81,7 +82,7 @@ def write(case: Case, zoo: Path, setting: Setting) -> Path:
     data.mkdir(parents=True, exist_ok=True)
     stages = [_stage(stage, _rows(plan, number, zoo), data) for number, stage in enumerate(plan.stages)]
     told = {"name": folder.name[:12], "base": str(base), "stages": stages, "battery": battery, "held_out": HELD_OUT, "calibrated": True,
-            "budget": {"attempts": setting.attempts}, "seed": case.seed}  # fmt: skip
+            "budget": {"attempts": setting.attempts, "diagnosis": DIAGNOSIS}, "seed": case.seed}  # fmt: skip
     (folder / "campaign.json").write_text(json.dumps(Campaign.model_validate(told).plain()) + "\n", encoding="utf-8")
     return folder
 
