@@ -16,6 +16,7 @@ LEVELS = (
     {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification", "examination", "wall", "diagnosing",
      "following", "accusation", "mending", "curing", "ability"},
     {"report"},
+    {"simulation"},
     {"cli"},
 )
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}

@@ -23,5 +23,10 @@ svg text{fill:var(--fg);font:11px system-ui,sans-serif}svg text.tick,svg text.ed
 path.edge{fill:none;stroke:var(--line);stroke-width:2}circle.plain{fill:var(--line)}circle.clear{fill:var(--clear)}circle.hit{fill:var(--hit)}
 circle.inconclusive{fill:var(--warn)}circle.released{fill:var(--clear);stroke:var(--fg);stroke-width:2.5}line.clear{stroke:var(--clear);stroke-width:3}
 line.hit{stroke:var(--hit);stroke-width:3}line.inconclusive{stroke:var(--warn);stroke-width:3}line.tolerance{stroke:var(--dim);stroke-dasharray:4 4}
+line.grid{stroke:var(--line)}.plots{display:flex;flex-wrap:wrap;gap:10px 30px}.plots figure{flex:1 1 420px;max-width:540px}
+polyline.s0,line.s0{stroke:var(--blue)}polyline.s1,line.s1{stroke:var(--hit);stroke-dasharray:7 3}
+polyline.s2,line.s2{stroke:var(--clear);stroke-dasharray:2 3}
+polyline.s3,line.s3{stroke:var(--warn);stroke-dasharray:9 3 2 3}polyline.s0,polyline.s1,polyline.s2,polyline.s3{fill:none;stroke-width:2}
+circle.s0{fill:var(--blue)}circle.s1{fill:var(--hit)}circle.s2{fill:var(--clear)}circle.s3{fill:var(--warn)}line.s1,line.s2,line.s3{stroke-dasharray:none}
 rect.window{fill:var(--hit);opacity:.13}polyline.curve{fill:none;stroke:var(--hit);stroke-width:2}line.whisker{stroke:var(--hit);opacity:.5}
 """

@@ -1,11 +1,11 @@
-"""Pictures without a library: the lineage as a tree, intervals over checkpoints, a trait along the steps.
+"""Pictures without a library: the lineage as a tree, intervals over checkpoints, a trait along the steps, shares over a number.
 
 Invariant: pure functions of records, text escaped, colours from the page's CSS variables so that light and dark both work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -137,3 +137,54 @@ def curve(points: Sequence[dict[str, float]], window: tuple[int, int] | None) ->
     return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">{"".join(parts)}</svg>'
 
 
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line: its points (x, share, low, high), in order of x."""
+
+    name: str
+    points: tuple[tuple[float, float, float, float], ...]
+
+
+def lines(series: Sequence[Series], label: str) -> str:
+    """Shares over a number, each with its interval; the scale ends above the highest one. ``label``: what runs along x. One point at least."""
+    width, height, left, bottom = 520, 250, 46, 44
+    xs = sorted({x for s in series for x, *_ in s.points})
+    top = ceiling(max((high for s in series for *_, high in s.points), default=1.0))
+    span = (xs[-1] - xs[0] or 1.0) if xs else 1.0
+
+    def at(x: float, share: float) -> tuple[float, float]:
+        return left + 10 + (x - xs[0]) / span * (width - left - 30), 10 + (1 - share / top) * (height - bottom - 10)
+
+    parts = []
+    for tick in (0.0, top / 2, top):
+        y = at(xs[0], tick)[1]
+        parts.append(f'<line class="grid" x1="{left}" x2="{width - 8}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:.{0 if top >= 0.1 else 1}%}</text>')
+    for x in xs:
+        parts.append(f'<text class="tick" x="{at(x, 0)[0]:.1f}" y="{height - bottom + 16}" text-anchor="middle">{x:g}</text>')
+    parts.append(f'<text class="tick" x="{(left + width) / 2:.0f}" y="{height - 8}" text-anchor="middle">{escape(label)}</text>')
+    parts += [_line(number, s, at) for number, s in enumerate(series)]
+    return f'<svg viewBox="0 0 {width} {height}" width="{width}" style="max-width:100%;height:auto" role="img">{"".join(parts)}</svg>'
+
+
+def _line(number: int, series: Series, at: Callable[[float, float], tuple[float, float]]) -> str:
+    spots = [(at(x, share), at(x, low)[1], at(x, high)[1]) for x, share, low, high in series.points]
+    whiskers = "".join(f'<line class="s{number}" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>' for (x, _), low, high in spots)
+    dots = "".join(
+        f'<circle class="s{number}" cx="{x:.1f}" cy="{y:.1f}" r="3.5">'
+        f"<title>{escape(series.name)}, {px:g}: {share:.2%} ({low:.2%} to {high:.2%})</title></circle>"
+        for ((x, y), *_), (px, share, low, high) in zip(spots, series.points, strict=True)
+    )
+    return f'<polyline class="s{number}" points="{" ".join(f"{x:.1f},{y:.1f}" for (x, y), *_ in spots)}"/>{whiskers}{dots}'
+
+
+def swatch(number: int) -> str:
+    """The sign of a line in a legend."""
+    return f'<svg width="26" height="12"><polyline class="s{number}" points="1,6 25,6"/><circle class="s{number}" cx="13" cy="6" r="3.5"/></svg>'
+
+
+def ceiling(share: float) -> float:
+    """A round number above a share, for the end of a scale."""
+    return next((top for top in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if top >= share), 1.0)

@@ -1,0 +1,81 @@
+"""Records of a simulation, made once and shared by its campaigns.
+
+Idea: in a simulation the same recipes, checkpoints and findings come up in campaign after campaign, and their digests and their validation are most
+of what it costs. An event's body may hold a record in place of its plain form: ``model_validate`` takes an instance as it is. Invariant: a
+record here is equal in every field and digest to the one that a ledger would give back (``tests/test_simulation.py`` sends campaigns through
+JSON and compares).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from bumperlane.records import Cause, Checkpoint, Edit, Finding, Measure, Recipe, Training, Verdict, digest_of
+
+MANY = 20_000  # records of a kind that a process keeps
+STEPS = 100  # of a training
+
+
+class KnownFinding(Finding):
+    """A finding that works its id out once."""
+
+    @cached_property
+    def id(self) -> str:
+        return Finding.id.fget(self)  # type: ignore[attr-defined]
+
+
+class KnownCause(Cause):
+    """A cause that works its id out once."""
+
+    @cached_property
+    def id(self) -> str:
+        return Cause.id.fget(self)  # type: ignore[attr-defined]
+
+
+class KnownTraining(Training):
+    """A training that works its digest out once."""
+
+    @cached_property
+    def digest(self) -> str:
+        return Training.digest.fget(self)  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=MANY)
+def finding(audit: str, checkpoint: str, verdict: Verdict, held_out: bool) -> KnownFinding:
+    """What an audit reports: a verdict, and one measure that bears it out."""
+    measure = Measure(name="trait", n=100, mean=0.5, low=0.0, high=1.0, tolerance=0.1, log_e=3.0, verdict=verdict)
+    return KnownFinding(audit=audit, family="simulated", checkpoint=checkpoint, verdict=verdict, measures=(measure,), held_out=held_out,
+                        reason="it could not be measured" if verdict == "inconclusive" else "")  # fmt: skip
+
+
+@dataclass
+class Workshop:
+    """Trainings and the one checkpoint that each leaves, by digest."""
+
+    done: dict[str, tuple[KnownTraining, Checkpoint]] = field(default_factory=dict)
+
+    def train(self, training: Training) -> tuple[KnownTraining, Checkpoint]:
+        name = training.digest
+        if name not in self.done:
+            if len(self.done) >= MANY:
+                self.done.clear()
+            made = Checkpoint.of({"model.safetensors": digest_of(["weights", name])}, training.parent, name, training.stage.name, STEPS, STEPS)
+            self.done[name] = KnownTraining(parent=training.parent, stage=training.stage), made
+        return self.done[name]
+
+
+WORKSHOP = Workshop()  # of this process
+
+
+def mended(recipe: Recipe, edits: tuple[Edit, ...]) -> Recipe:
+    """The recipe as an executor would leave it, with a digest in place of the rows that it would store."""
+    skipped = {edit.leg for edit in edits if edit.op == "skip"}
+    for edit in edits:
+        stage = recipe.stages[edit.leg]
+        changed = {"args": {**stage.args, **edit.args}, "seed": edit.seed if edit.op == "seed" else stage.seed}
+        if edit.rows:
+            changed["rows"] = digest_of([stage.rows, edit.plain()])
+        if edit.op != "skip":
+            recipe = recipe.with_stage(edit.leg, stage.model_copy(update=changed))
+    return recipe.model_copy(update={"stages": tuple(stage for leg, stage in enumerate(recipe.stages) if leg not in skipped)})
