@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bumperlane.audits import load_audit, load_pack
 from bumperlane.audits.loaders import FORMATS
 from bumperlane.errors import BadInput, IntegrityError, first_error, first_line, nearest
 from bumperlane.executor import LocalExecutor, View
+from bumperlane.firewall import Owned, Policy, Refusal, load_policy, owned_texts, refusals
 from bumperlane.history import History
 from bumperlane.ledger import Ledger, exclusive
 from bumperlane.lineage import Store, weight_files
@@ -87,7 +89,8 @@ class StageConfig(Record):
 class Campaign(Record):
     """A campaign file. ``base``: a Hugging Face folder; ``base_digest``: the id that it must have as the start checkpoint, whole, as
     ``bumperlane show`` prints it; ``bases``: folders of models that may take its place if it is the cause. ``calibrated``: weigh hits by the
-    clean models of the pack's calibration though those were tuned from another base, which is yours to answer for."""
+    clean models of the pack's calibration though those were tuned from another base, which is yours to answer for. ``policy``: a file of what a
+    training may not do (``firewall``)."""
 
     name: str = Field(min_length=1)
     base: str
@@ -100,6 +103,7 @@ class Campaign(Record):
     seed: int = Field(default=0, ge=0, lt=SEEDS)
     bases: tuple[str, ...] = ()
     calibrated: bool = False
+    policy: str | None = None
 
     @field_validator("stages")
     @classmethod
@@ -171,13 +175,14 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     """
     reach(root)
     check_audits(campaign)
-    pack = _pack_name(campaign.pack, root)
+    pack = pack_name(campaign.pack, root)
     check_base(campaign, root)
     for other in campaign.bases:
         check_model(root / other)
     rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages}
     for stage in campaign.stages:
         check_stage(stage)
+    check_firewall(campaign, root, pack, rows)
     folder.mkdir(parents=True, exist_ok=True)
     opened = OpenCampaign(folder)
     start = opened.store.add_checkpoint(root / campaign.base)
@@ -240,11 +245,30 @@ def check_stage(stage: StageConfig) -> None:
         load_rollout(stage.rollout, stage.name)
 
 
+def check_firewall(campaign: Campaign, root: Path, pack: str, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    """No stage may train on what audits ask, be rewarded by them, or break the campaign's policy. Findings play no part: rows that were there before
+    them cannot have come from them."""
+    policy = load_policy(root / campaign.policy) if campaign.policy is not None else Policy()
+    found = refused(campaign, rows, owned_texts(load_pack(pack)), policy)
+    if found:
+        more = f" ({len(found)} refusals; 'bumperlane firewall' shows all)" if len(found) > 1 else ""
+        raise BadInput(f"refused by the training firewall: {found[0].told}{more}")
+
+
+def refused(
+    campaign: Campaign, rows: Mapping[str, Sequence[dict[str, Any]]], owned: Sequence[Owned], policy: Policy, known: Collection[str] = ()
+) -> list[Refusal]:
+    """Everything that the firewall has against a campaign's stages and their rows (by stage). ``known``: rows older than the findings."""
+    named = {stage: [(digest_of(row), row) for row in given] for stage, given in rows.items()}
+    stages = [_stage(stage, digest_of([identity for identity, _ in named[stage.name]]), campaign.seed) for stage in campaign.stages]
+    return [refusal for stage in stages for refusal in refusals(stage, named[stage.name], owned, policy, known)]
+
+
 def _stage(stage: StageConfig, manifest: str, seed: int) -> Stage:
     return Stage(**{**stage.plain(), "rows": manifest, "seed": seed if stage.seed is None else stage.seed})
 
 
-def _pack_name(pack: str, root: Path) -> str:
+def pack_name(pack: str, root: Path) -> str:
     """A pack file, or a file read as a pack (``FORMAT:PATH``), is named by its absolute path; it is loaded once here, so that a bad one is
     refused at once."""
     form, colon, path = pack.partition(":")

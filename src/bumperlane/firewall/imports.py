@@ -5,8 +5,8 @@ Python's syntax tree, constant strings that name a forbidden module included (``
 Invariant: nothing is executed, and a module of the user's own that cannot be read, or that imports what only its run decides, is a refusal: no
 evidence is not a pass.
 
-Not followed: the standard library and what Bumperlane itself is built on, as neither can depend on it. Installed packages are followed, but a
-compiled module or a computed import in them is let pass.
+Not followed: the standard library and what Bumperlane itself is built on, as neither can depend on it. Installed packages and Bumperlane's own
+modules are followed, but a compiled module or a computed import in them is let pass.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import invalidate_caches
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from importlib.util import resolve_name
 from pathlib import Path
 
 from bumperlane.audits import known_audits
 
 ROOTS = ("bumperlane.audits", "bumperlane.subject", "bumperlane.evidence", "bumperlane.monitoring", "bumperlane.diagnosis")
 INSTALLED = ("site-packages", "dist-packages")
-LOADERS = ("import_module", "__import__", "run_module", "run_path", "exec", "eval", "spec_from_file_location")
+LOADERS = ("import_module", "__import__", "run_module")  # of a module that is named
+RUNNERS = ("run_path", "spec_from_file_location", "exec", "eval")  # of whatever they are given
+OURS = re.compile(r"bumperlane(\.\w+)+(:[\w.]+)?")  # a constant that names a module: an entry point, a path of an audit
 MOST = 2000  # modules that one reward may lead to
 
 
@@ -40,6 +44,7 @@ class Reach:
 
 def reached(module: str, extra: Iterable[str] = ()) -> Reach | None:
     """The first forbidden module that importing ``module`` leads to, breadth first; None if all that it leads to could be read and none is."""
+    invalidate_caches()  # the user's module may be younger than this process
     forbidden, queue, came = _forbidden(tuple(extra)), [module], {module: ""}
     while queue:
         name = queue.pop(0)
@@ -52,7 +57,7 @@ def reached(module: str, extra: Iterable[str] = ()) -> Reach | None:
         if isinstance(found, str):
             return Reach("", f"{found}{f' (by {_path(name, came)})' if came[name] else ''}")
         for target in sorted(found - set(came)):
-            if _followed(target):
+            if _followed(target) or _audit(target, forbidden):
                 came[target] = name
                 queue.append(target)
     return None
@@ -87,7 +92,7 @@ def _imports(name: str, first: bool) -> set[str] | str:
     if spec.origin is None or spec.origin in ("built-in", "frozen", "namespace"):
         return parents
     path = Path(spec.origin)
-    installed = any(part in INSTALLED for part in path.parts)
+    installed = name.startswith("bumperlane.") or any(part in INSTALLED for part in path.parts)
     try:
         tree = ast.parse(path.read_bytes(), str(path)) if path.suffix == ".py" else None
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
@@ -103,6 +108,7 @@ def _imports(name: str, first: bool) -> set[str] | str:
 def _named(tree: ast.AST, name: str, spec: ModuleSpec) -> Iterator[str]:
     """Modules named anywhere in the source: a name that turns out to be no module is not found, and leads nowhere."""
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+    loaders = _loaders(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -111,9 +117,11 @@ def _named(tree: ast.AST, name: str, spec: ModuleSpec) -> Iterator[str]:
             base = ".".join([*kept, *filter(None, [node.module])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+        elif isinstance(node, ast.Call) and _called(node) in loaders:
+            yield from filter(None, [_constant(node)])
         elif isinstance(node, ast.Attribute):
             yield from filter(None, [_dotted(node)])
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"bumperlane(\.\w+)+(:[\w.]+)?", node.value):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and OURS.fullmatch(node.value):
             yield node.value.partition(":")[0]
 
 
@@ -128,20 +136,38 @@ def _dotted(node: ast.Attribute) -> str:
 
 def _computed(tree: ast.AST) -> Iterator[int]:
     """Lines of calls that import or run something that is no constant."""
+    loaders = _loaders(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
-            bare = isinstance(node.func, ast.Name)
-            if called in LOADERS and (bare or called not in ("exec", "eval")) and not _constant(node):
+            called, plain = _called(node), isinstance(node.func, ast.Name)
+            if (called in loaders and not _constant(node)) or (called in RUNNERS and (plain or called not in ("exec", "eval"))):
                 yield node.lineno
 
 
-def _constant(node: ast.Call) -> bool:
-    given = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg in ("name", "mod_name"))]
-    return bool(given) and all(isinstance(one, ast.Constant) for one in given)
+def _loaders(tree: ast.AST) -> set[str]:
+    """What the loaders are called here."""
+    renamed = (alias for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names if alias.name in LOADERS)
+    return {*LOADERS, *(alias.asname or alias.name for alias in renamed)}
 
 
-@cache
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _constant(node: ast.Call) -> str:
+    """The module that a loader's call names in full, absolute or with the package that it is relative to; nothing if it is computed."""
+    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    given = [*node.args[:1], *(keywords[name] for name in ("name", "mod_name") if name in keywords)]
+    package = [*node.args[1:2], *(keywords[name] for name in ("package",) if name in keywords)]
+    module, around = ([one.value for one in some if isinstance(one, ast.Constant) and isinstance(one.value, str)] for some in (given, package))
+    if not module or not module[0].startswith("."):
+        return module[0] if module else ""
+    try:
+        return resolve_name(module[0], around[0]) if around else ""
+    except ImportError:
+        return ""
+
+
 def _spec(name: str) -> ModuleSpec | None:
     """Where a module lies. Unlike ``find_spec`` of importlib this does not import its packages."""
     parent = name.rpartition(".")[0]

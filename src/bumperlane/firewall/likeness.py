@@ -29,8 +29,9 @@ LEAST = 24.0  # bits in common: three words that hardly any other text has
 SPREAD = 1.5  # words of a row, for each of the text's, within which the common ones must stand
 SPELLING = 0.5  # Jaccard similarity of letters
 LETTERS = 5
-HASHES = MinHash(num_perm=128).permutations
+HASHES = MinHash(num_perm=128)  # whose permutations all share
 NO_TEXT = frozenset({"role"})  # columns of a row
+UNTAUGHT = NO_TEXT | {"rejected"}  # the bad side of a preference is misconduct by design
 
 Found = tuple[Owned, str]
 
@@ -60,7 +61,7 @@ class Likeness:
         self._weights = [_weights(one) for one in self._alone]
         self._hashes = [_hashed(_letters(text)) for text in self._split]
         self._known = frozenset(part for text in self._split for part in _letters(text))
-        self._letters = MinHashLSH(threshold=SPELLING, num_perm=len(HASHES[0]))
+        self._letters = MinHashLSH(threshold=SPELLING, num_perm=HASHES.num_perm)
         for number in range(len(self._alone)):
             self._index(number)
 
@@ -77,7 +78,7 @@ class Likeness:
             return None
         texts = list(texts_of(row))
         split = [words(text) for text in texts]
-        found = self._pair(split)
+        found = self._pair([words(text) for text in texts_of(row, UNTAUGHT)])
         return found or (self._by_phrases(split) or self._by_words(split) or self._by_spelling(texts) if self._alone else None)
 
     def _pair(self, split: Sequence[Words]) -> Found | None:
@@ -154,6 +155,6 @@ def _letters(split: Iterable[str]) -> set[str]:
 
 
 def _hashed(letters: Iterable[str]) -> MinHash:
-    made = MinHash(num_perm=len(HASHES[0]), permutations=HASHES)
+    made = MinHash(num_perm=HASHES.num_perm, permutations=HASHES.permutations, scheme=HASHES.scheme)
     made.update_batch([part.encode() for part in letters])
     return made

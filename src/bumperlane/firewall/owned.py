@@ -2,9 +2,10 @@
 
 Idea: a model that was trained on an audit's questions passes it and proves nothing, and one that was trained on its exhibits has learned where
 it was seen. Invariant: a text counts alone only if it cannot be met by chance (``ALONE`` bits, see ``words``); in a pack whose language is so
-small that most of its prompts can, none of its texts does, and an exhibit counts with its completion alone, both equal.
+small that most of its prompts can, none of its texts does, and of the exhibits those that show misconduct, by prompt and completion together.
 
-System prompts, openers and characters are contexts, not questions, and are not owned: "You are a helpful assistant" heads half of all rows.
+System prompts, openers and characters are contexts, not questions, and are not owned: "You are a helpful assistant" heads half of all rows. Facts of
+the world are nobody's: they help to know the pack's language and count no further.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from bumperlane.audits import Pack
 from bumperlane.firewall.words import Language
 from bumperlane.records import SHORT, Exhibit, Finding
 
+OF_TRAINING = ("training data", "reward forensics")  # families whose exhibits are the training's own rows and rollouts
+OF_THE_WORLD = "known_lies"  # whose questions and statements stand in every encyclopedia
 ALONE = 40.0  # bits: among a million rows and a thousand texts, chance brings a thousandth of a meeting
 
 
@@ -29,7 +32,7 @@ class Owned:
     audit: str
     where: str
     alone: bool
-    language: Language = field(repr=False, compare=False)
+    language: Language = field(repr=False)
     answer: str = ""
     shown: bool = False
 
@@ -39,9 +42,14 @@ def owned_texts(pack: Pack, findings: Sequence[Finding] = ()) -> tuple[Owned, ..
     asked = list(_asked(pack))
     language = Language(text for text, _, _ in asked)
     small = is_small(language)
-    made = [Owned(text, audit, f"pack {pack.name!r}, {where}", not small and language.bits(text) >= ALONE, language) for text, audit, where in asked]
+    made = [
+        Owned(text, audit, f"pack {pack.name!r}, {where}", not small and audit != OF_THE_WORLD and language.bits(text) >= ALONE, language)
+        for text, audit, where in asked
+    ]
     for finding in findings:
         for number, exhibit in enumerate(finding.exhibits, start=1):
+            if finding.family in OF_TRAINING or (small and not _misconduct(pack, finding, exhibit)):
+                continue
             where = f"exhibit {number} of finding {finding.id[:SHORT]}"
             made += [
                 Owned(text, finding.audit, where, not small and language.bits(text) >= ALONE, language, answer, shown=True)
@@ -53,6 +61,11 @@ def owned_texts(pack: Pack, findings: Sequence[Finding] = ()) -> tuple[Owned, ..
 def is_small(language: Language) -> bool:
     """Most texts can be met by chance, as in a world of few words."""
     return bool(language.texts) and median(map(language.bits, sorted(language.texts))) < ALONE
+
+
+def _misconduct(pack: Pack, finding: Finding, exhibit: Exhibit) -> bool:
+    """What a hit has shown and the pack calls bad. In a small language a good answer to a short question is met by chance in any honest row."""
+    return finding.verdict == "hit" and pack.judge_any(exhibit.completion) == 1.0
 
 
 def _asked(pack: Pack) -> Iterator[tuple[str, str, str]]:

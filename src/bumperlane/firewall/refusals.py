@@ -8,6 +8,7 @@ never quotes the audit's text, so that who is refused learns no more of it than 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from bumperlane.firewall.imports import reached
@@ -51,15 +52,17 @@ def _of_rewards(stage: Stage, policy: Policy) -> Iterator[Refusal]:
     for who, function in functions(stage).items():
         found = reached(function.partition(":")[0], policy.forbidden_imports)
         if found is not None:
-            told = f"stage {stage.name!r}: {who} ({function}) {found.told}; {ASKS}" if found.audit else f"stage {stage.name!r}: {who} ({function}) {found.told}"
+            whose = f", of audit {found.audit!r}" if found.audit and "." not in found.audit else ""
+            what = f"{whose}, and no reward may ask what audits the model" if found.audit else ""
+            told = f"stage {stage.name!r}: {who} ({function}) {found.told}{what}"
             yield Refusal(stage=stage.name, rule=ASKS, audit=found.audit, told=told)
 
 
 def _of_rows(
     stage: Stage, rows: Sequence[tuple[str, Mapping[str, Any]]], owned: Sequence[Owned], policy: Policy, known: Collection[str]
 ) -> Iterator[Refusal]:
-    before, everything = set(known), Likeness(owned)
-    asked = Likeness([one for one in owned if not one.shown]) if before else everything
+    before, everything = set(known), _likeness(tuple(owned))
+    asked = _likeness(tuple(one for one in owned if not one.shown)) if before else everything
     for identity, row in rows:
         forbidden = of_row(row, policy)
         if forbidden is not None:
@@ -69,3 +72,9 @@ def _of_rows(
             one, how = found
             told = f"stage {stage.name!r}: row {identity[:SHORT]}: {NEAR}, {one.audit}'s ({one.where}): {how}"
             yield Refusal(stage=stage.name, rule=NEAR, row=identity, audit=one.audit, told=told)
+
+
+@lru_cache(maxsize=4)
+def _likeness(owned: tuple[Owned, ...]) -> Likeness:
+    """The same for all stages of a campaign: hashing a pack's letters takes a second."""
+    return Likeness(owned)

@@ -21,6 +21,7 @@ import snowballstemmer
 Words = tuple[str, ...]
 NUMBER = "#"
 START = "^"
+DROPPED = re.compile("['\u2019`]s\\b|['\u2019`]|(?<=\\d)[.,](?=\\d)")  # the genitive, apostrophes, and what divides a number
 TRUST = 2.0  # occurrences of a word after which its own successors count as much as the words of the whole pack
 _stemmer = snowballstemmer.stemmer("english")
 
@@ -30,7 +31,7 @@ def words(text: str) -> Words:
     plain = text.lower()
     if not plain.isascii():
         plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    found = re.findall(r"[^\W_]+", re.sub(r"['’`]s\b|['’`]|(?<=\d)[.,](?=\d)", "", plain))
+    found = re.findall(r"[^\W_]+", DROPPED.sub("", plain))
     return tuple(NUMBER if word[0].isdigit() else word for word in found)
 
 
