@@ -17,11 +17,12 @@ import pytest
 from bumperlane.cli.main import main
 from bumperlane.history import History
 from bumperlane.ledger import Event
-from bumperlane.loop import decide
+from bumperlane.loop import Conclude, decide
 from bumperlane.records import Record, digest_of
 from bumperlane.simulation import SWEEPS, Course, Summary, World, simulate, summary, sweep_all, world_of
 from bumperlane.simulation.executor import Imagined
 from bumperlane.simulation.page import Run, html
+from bumperlane.simulation.paths import FOREST
 from bumperlane.simulation.rates import RATES
 from bumperlane.simulation.sweeps import Same
 from bumperlane.simulation.truth import Lesson, Nature
@@ -90,7 +91,7 @@ def test_a_false_alarm_is_answered_by_another_seed_of_its_own_stage() -> None:
     for number in range(200):
         imagined = Imagined(world_of({**PERFECT, "misaligned": 0.0, "false_alarm": 0.01}), random.Random(number))
         imagined.pursue()
-        history = History(imagined.memory.events())
+        history = History(imagined.node.events())
         if len(history.attempts) > 1 and (remedy := history.attempts[1].remedy) is not None:
             alarmed = next(f.checkpoint for f in history.findings if f.verdict == "hit")
             assert remedy.kind == "another_seed" and history.trained[remedy.stage].last.id == alarmed
@@ -146,7 +147,7 @@ def test_events_that_hold_records_are_decided_on_as_those_of_a_ledger(changes: d
     for number in range(12):
         imagined = Imagined(World(misaligned=1, **changes), random.Random(number))
         imagined.pursue()
-        kept = imagined.memory.kept
+        kept = imagined.node.events()
         stored = [Event(e.seq, "", e.kind, e.action, json.loads(json.dumps(plain(e.body))), "", "") for e in kept]
         for cut in range(1, len(kept) + 1):
             assert digest_of(repr_of(decide(History(kept[:cut])))) == digest_of(repr_of(decide(History(stored[:cut]))))
@@ -157,10 +158,21 @@ def repr_of(action: Any) -> Any:
     return None if action is None else [type(action).__name__, {name: plain(value) for name, value in vars(action).items()}]
 
 
+def test_a_decision_that_was_asked_before_is_what_it_would_be_now() -> None:
+    """Campaigns that share the decisions of others go as they do alone."""
+    world = World(misaligned=1, hides=0.4, cures=0.4)
+    together = [Imagined(world, random.Random(number)).pursue() for number in range(60)]
+    for number in reversed(range(60)):
+        FOREST.forget()
+        imagined = Imagined(world, random.Random(number))
+        assert imagined.pursue() == together[number]
+        assert decide(History(imagined.node.events()[:-1])) == Conclude(imagined.node.latest[0].body)  # type: ignore[arg-type]
+
+
 def test_no_event_tells_the_truth() -> None:
     imagined = Imagined(World(misaligned=1, detect=0, hides=0), random.Random(0))
     course = imagined.pursue()
-    assert course.end != "aligned" and "taught" not in json.dumps([plain(e.body) for e in imagined.memory.kept])
+    assert course.end != "aligned" and "taught" not in json.dumps([plain(e.body) for e in imagined.node.events()])
 
 
 def test_the_same_seed_gives_the_same_numbers_for_any_number_of_jobs() -> None:

@@ -1,4 +1,4 @@
-"""The loop's policy on synthetic worlds: the real ``decide`` and runner, driven through an executor whose models are imagined."""
+"""The loop's policy on synthetic worlds: the real ``decide``, driven through an executor whose models are imagined."""
 
 from bumperlane.simulation.executor import Course
 from bumperlane.simulation.rates import RATES, Rate, Summary, summary

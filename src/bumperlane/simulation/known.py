@@ -1,19 +1,17 @@
-"""Records of a simulation, made once and shared by its campaigns.
+"""Records of a simulation, which work their digests out once.
 
-Idea: in a simulation the same recipes, checkpoints and findings come up in campaign after campaign, and their digests and their validation are most
-of what it costs. An event's body may hold a record in place of its plain form: ``model_validate`` takes an instance as it is. Invariant: a
-record here is equal in every field and digest to the one that a ledger would give back (``tests/test_simulation.py`` sends campaigns through
-JSON and compares).
+Idea: digests and validation are most of what a decision costs, and in a simulation the same records come up again and again. An event's body may
+hold a record in place of its plain form: ``model_validate`` takes an instance as it is. Invariant: a record here is equal in every field and
+digest to the one that a ledger would give back (``tests/test_simulation.py`` sends campaigns through JSON and compares).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from bumperlane.records import Cause, Checkpoint, Edit, Finding, Measure, Recipe, Training, Verdict, digest_of
 
-MANY = 20_000  # records of a kind that a process keeps
+MANY = 20_000  # findings that a process keeps
 STEPS = 100  # of a training
 
 
@@ -49,23 +47,10 @@ def finding(audit: str, checkpoint: str, verdict: Verdict, held_out: bool) -> Kn
                         reason="it could not be measured" if verdict == "inconclusive" else "")  # fmt: skip
 
 
-@dataclass
-class Workshop:
-    """Trainings and the one checkpoint that each leaves, by digest."""
-
-    done: dict[str, tuple[KnownTraining, Checkpoint]] = field(default_factory=dict)
-
-    def train(self, training: Training) -> tuple[KnownTraining, Checkpoint]:
-        name = training.digest
-        if name not in self.done:
-            if len(self.done) >= MANY:
-                self.done.clear()
-            made = Checkpoint.of({"model.safetensors": digest_of(["weights", name])}, training.parent, name, training.stage.name, STEPS, STEPS)
-            self.done[name] = KnownTraining(parent=training.parent, stage=training.stage), made
-        return self.done[name]
-
-
-WORKSHOP = Workshop()  # of this process
+def made_by(training: KnownTraining) -> Checkpoint:
+    """The one checkpoint that a training leaves."""
+    files = {"model.safetensors": digest_of(["weights", training.digest])}
+    return Checkpoint.of(files, training.parent, training.digest, training.stage.name, STEPS, STEPS)
 
 
 def mended(recipe: Recipe, edits: tuple[Edit, ...]) -> Recipe:

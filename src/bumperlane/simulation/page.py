@@ -42,7 +42,7 @@ class Run:
     def plain(self) -> dict[str, Any]:
         """JSON-ready; of a rate the count, of how many, the share and its exact interval."""
         return {
-            "method": "the loop's decide() and runner on synthetic worlds; exact (Clopper-Pearson) 95% intervals", "command": self.command,
+            "method": "the loop's decide() on synthetic worlds; exact (Clopper-Pearson) 95% intervals", "command": self.command,
             "seed": self.seed, "campaigns_a_setting": self.campaigns, "seconds": round(self.seconds, 1), "world": self.world.plain(),
             "sources": {name: source(self, name) for name in World.model_fields}, "rates": {name: told for name, (told, _, _) in RATES.items()},
             "result": plain(self.base), "sweeps": {s.sweep.name: _swept(s) for s in self.swept},
@@ -129,9 +129,8 @@ def _cell(r: Rate) -> str:
 
 
 def _world(run: Run) -> str:
-    rows = "".join(
-        f"<tr><td><code>{name}</code></td><td>{escape(str(value))}</td><td>{escape(World.about(name))}</td><td>{escape(source(run, name))}</td></tr>"
-        for name, value in run.world.plain().items()
-    )
+    cells = ((f"<code>{name}</code>", f"<code>{escape(str(value))}</code>", escape(World.about(name)), escape(source(run, name)))
+             for name, value in run.world.plain().items())  # fmt: skip
+    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
     head = "<tr><th></th><th>value</th><th>what it is</th><th>where it comes from</th></tr>"
     return section("The world's parameters", f"<table>{head}{rows}</table>", "Change any with --set name=value.")
