@@ -182,7 +182,8 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages}
     for stage in campaign.stages:
         check_stage(stage)
-    check_firewall(campaign, root, pack, rows)
+    policy = load_policy(root / campaign.policy) if campaign.policy is not None else Policy()
+    check_firewall(campaign, policy, pack, rows)
     folder.mkdir(parents=True, exist_ok=True)
     opened = OpenCampaign(folder)
     start = opened.store.add_checkpoint(root / campaign.base)
@@ -191,6 +192,7 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     record = CampaignRecord(
         name=campaign.name, recipe=Recipe(start=start.id, stages=stages), battery=campaign.battery, held_out=campaign.held_out,
         pack=pack, budget=campaign.budget, seed=campaign.seed, bases=others, calibrated=campaign.calibrated,
+        policy=policy.plain() if campaign.policy is not None else {},
     )  # fmt: skip
     events = opened.ledger.events()
     if not events:
@@ -245,10 +247,9 @@ def check_stage(stage: StageConfig) -> None:
         load_rollout(stage.rollout, stage.name)
 
 
-def check_firewall(campaign: Campaign, root: Path, pack: str, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+def check_firewall(campaign: Campaign, policy: Policy, pack: str, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
     """No stage may train on what audits ask, be rewarded by them, or break the campaign's policy. Findings play no part: rows that were there before
     them cannot have come from them."""
-    policy = load_policy(root / campaign.policy) if campaign.policy is not None else Policy()
     found = refused(campaign, rows, owned_texts(load_pack(pack)), policy)
     if found:
         more = f" ({len(found)} refusals; 'bumperlane firewall' shows all)" if len(found) > 1 else ""

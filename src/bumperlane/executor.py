@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bumperlane.curing import verified
 from bumperlane.errors import BadInput, StageFailed
+from bumperlane.firewall import Policy, owned_texts, refusals
 from bumperlane.history import History
 from bumperlane.inspection import Inspector
 from bumperlane.investigation import investigate, recheck
@@ -83,9 +84,16 @@ class LocalExecutor:
         self._append("attempt", action.number, body)
 
     def _mended(self, recipe: Recipe, remedy: Remedy, history: History) -> Recipe:
-        """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be."""
+        """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be, or where the firewall refuses what they make."""
         self.view.doing(f"making the recipe: {remedy.note}")
-        return Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
+        made = Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
+        owned, policy = owned_texts(self.inspector.pack(history), history.findings), Policy.model_validate(history.campaign.policy)
+        known = {row_id for stage in history.campaign.recipe.stages for row_id, _ in self.store.manifest(stage.rows)}
+        for stage in made.stages:
+            refused = refusals(stage, self.store.manifest(stage.rows), owned, policy, known)
+            if refused:
+                raise BadInput(f"refused by the training firewall: {refused[0].told}")
+        return made
 
     # -- training ----------------------------------------------------------------------------------------------------------------
 

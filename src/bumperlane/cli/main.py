@@ -10,6 +10,7 @@ import errno
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}.items():
     os.environ.setdefault(_name, _value)
@@ -17,6 +18,9 @@ for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "T
 import click
 
 from bumperlane.errors import BumperlaneError
+
+if TYPE_CHECKING:
+    from bumperlane.campaign import OpenCampaign
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FREE_SPACE, OTHER_PLACE = "free some space or give another --out", "give a folder that can be written to"
@@ -53,12 +57,11 @@ def run(campaign: Path, out: Path, jobs: int | None) -> None:
     """Pursue CAMPAIGN (a YAML file) to its outcome."""
     from bumperlane.campaign import begin, load_campaign
     from bumperlane.cli.terminal import Terminal
-    from bumperlane.report import write_report
 
     opened = begin(load_campaign(campaign), out, campaign.parent)
     with Terminal() as terminal:
         outcome = opened.run(terminal, jobs)
-    click.echo(f"report: {write_report(opened)}")
+    _reported(opened)
     raise SystemExit(outcome.exit_code)
 
 
@@ -107,11 +110,19 @@ def verify(folder: Path) -> None:
 @cli.command()
 @click.argument("folder", type=FOLDER)
 def report(folder: Path) -> None:
-    """Write FOLDER/report.html anew from the ledger."""
+    """Write FOLDER/report.html anew from the ledger, and the memo (of a campaign that is stuck) or the safety case (of one that converged)."""
     from bumperlane.campaign import open_campaign
-    from bumperlane.report import write_report
 
-    click.echo(f"report: {write_report(open_campaign(folder))}")
+    _reported(open_campaign(folder))
+
+
+def _reported(opened: OpenCampaign) -> None:
+    from bumperlane.report import write_memo, write_report, write_safety_case
+
+    click.echo(f"report: {write_report(opened)}")
+    for name, path in (("memo", write_memo(opened)), ("safety case", write_safety_case(opened))):
+        if path is not None:
+            click.echo(f"{name}: {path}")
 
 
 class Lazy(click.Group):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from bumperlane.records.base import Record
@@ -23,7 +25,8 @@ class Budget(Record):
 
 class CampaignRecord(Record):
     """What the loop pursues: recipe, lines of defence and budget, with every path already replaced by a digest. ``bases``: checkpoints that may
-    take the start's place where it is the cause; ``calibrated``: weigh hits by the pack's clean models though the start is another model."""
+    take the start's place where it is the cause; ``calibrated``: weigh hits by the pack's clean models though the start is another model;
+    ``policy``: what a training may not do, as the firewall reads it."""
 
     name: str
     recipe: Recipe
@@ -34,3 +37,4 @@ class CampaignRecord(Record):
     seed: int = 0
     bases: tuple[str, ...] = ()
     calibrated: bool = False
+    policy: dict[str, Any] = {}

@@ -100,7 +100,7 @@ def _stage(stage: PlannedStage, rows: list[dict[str, Any]], data: Path) -> dict[
 def loop_digest() -> str:
     """Digest of the code that a campaign's course hangs on."""
     root = Path(__file__).parents[2]
-    files = [*root.glob("*.py"), *(f for room in ("diagnosis", "remedies", "records", "training") for f in (root / room).rglob("*"))]
+    files = [*root.glob("*.py"), *(f for room in ("diagnosis", "remedies", "records", "training", "firewall") for f in (root / room).rglob("*"))]
     texts = [[f.relative_to(root).as_posix(), f.read_text(encoding="utf-8")] for f in sorted(files) if f.suffix in (".py", ".json")]
     return digest_of([texts, code_digest(), base_digest()])
 
