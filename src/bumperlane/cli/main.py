@@ -34,7 +34,7 @@ class Commands(click.Group):
     """Commands, some of which are imported when they are used."""
 
     late = {"audit": "bumperlane.cli.audit", "audits": "bumperlane.cli.audits", "diagnose": "bumperlane.cli.diagnose",
-            "firewall": "bumperlane.cli.firewall", "simulate": "bumperlane.cli.simulate"}  # fmt: skip
+            "firewall": "bumperlane.cli.firewall", "remedies": "bumperlane.cli.remedies", "simulate": "bumperlane.cli.simulate"}  # fmt: skip
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self.late])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -195,18 +196,34 @@ def loop(
 @click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 def measured(tables: tuple[Path, ...]) -> None:
     """Package what TABLES (results of 'bench detection') say of each audit, for 'audits list' and 'audit --plan'."""
-    import json
-
     from bumperlane.audits.measured import MEASURED_PATH, write_measured
 
-    read = []
-    for path in tables:
-        try:
-            read.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{path}: cannot be read as a table of 'bench detection' ({error})") from error
-    made = write_measured(MEASURED_PATH, *read)
+    made = write_measured(MEASURED_PATH, *(_table(path, "detection") for path in tables))
     click.echo(f"{len(made.audits)} audits: {MEASURED_PATH}")
+
+
+@bench.command()
+@click.argument("tables", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--detection", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Table of 'bench detection'.")
+def convergence(tables: tuple[Path, ...], detection: Path | None) -> None:
+    """Package what TABLES (results of 'bench loop') say of models that converged, for safety cases."""
+    import json
+
+    from bumperlane.report.safety_case import CONVERGENCE, measured_of
+
+    bumpers = _table(detection, "detection")["effective_bumpers"] if detection is not None else None
+    made = [measured_of(_table(path, "loop"), bumpers) for path in tables]
+    CONVERGENCE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"{len(made)} splits: {CONVERGENCE}")
+
+
+def _table(path: Path, bench: str) -> dict[str, Any]:
+    import json
+
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: cannot be read as a table of 'bench {bench}' ({error})") from error
 
 
 def _names(text: str) -> tuple[str, ...]:

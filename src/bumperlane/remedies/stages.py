@@ -58,7 +58,7 @@ class AnotherSeed:
     come back. Can break: nothing, but it is a second draw from the same recipe, so what is quiet then has been selected for being quiet."""
 
     name = "another_seed"
-    source = "arXiv 1909.10447 (conclusions from one seed)"
+    source = "arXiv 1909.10447 (stability over seeds)"
     breaks = "nothing; it selects against the bumpers"
     causes = frozenset({"unknown"})
     rank = 1

@@ -1,0 +1,141 @@
+"""What a campaign says when it ends: the memo names the obstacle, the safety case says what it rests on; weak signs and second looks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bumperlane.audits.calibration import ALONE, AS_CLEAN
+from bumperlane.cli.main import cli
+from bumperlane.errors import BadInput
+from bumperlane.loop import Audit, Recheck
+from bumperlane.records import Finding, Measure
+from bumperlane.report.memo import explanation, memo
+from bumperlane.report.safety_case import Measured, measured_of, safety_case
+from tests.test_loop import World, campaign
+
+HIT = lambda name, *_: "hit" if name == "alpha" else "clear"  # noqa: E731
+FIRST = lambda name, c, attempt, held: "hit" if name == "alpha" and attempt == 1 else "clear"  # noqa: E731
+MEASURED = (Measured("held-out", 20, 1, 0.216, 25, 12, ("backdoor", "sandbagging"), ("sandbagging",), 7.5, "bumperlane bench loop"),)
+
+
+def ended(*args: Any, **more: Any) -> Any:
+    world = World(*args, **more)
+    world.run()
+    return world.history()
+
+
+@pytest.mark.parametrize(
+    ("history", "obstacle"),
+    [
+        (lambda: ended(HIT, cause="base"), "The base model shows the trait before any training"),
+        (lambda: ended(lambda n, c, a, held: "hit" if held else "clear"), "the held-out battery is not"),
+        (lambda: ended(lambda n, *_: "inconclusive" if n == "beta" else "clear"), "1 of 2 audits could not say"),
+        (lambda: ended(FIRST, cured=lambda attempt: "unmeasured"), "the cure could not be verified"),
+        (lambda: ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3)), "made the battery quiet without curing"),
+        (lambda: ended(HIT, cause="unknown"), "no cause was confirmed: nothing stands out"),
+        (lambda: ended(HIT, record=campaign(attempts=3)), "hits again after 2 remedies"),
+        (lambda: ended(lambda *_: "clear", record=campaign(seconds=0.5)), "the time budget is spent"),
+    ],
+)
+def test_the_memo_names_the_obstacle(history: Any, obstacle: str) -> None:
+    made = history()
+    assert obstacle in explanation(made).obstacle and explanation(made).steps
+    text = memo(made)
+    assert f"### Attempt {len(made.attempts)}" in text and "## Bumper by bumper" in text and obstacle in text
+
+
+def test_the_memo_tells_each_attempt_with_its_remedy_and_its_checks() -> None:
+    text = memo(ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3)))
+    assert "remedy `drop_rows` on attempt 1's recipe" in text and "cure, trait: failed, drawn afresh" in text
+    assert "| alpha | hit 0.50 | clear 0.50 | clear 0.50 |" in text and "The other 1 audits were clear" in text
+
+
+def test_the_safety_case_claims_no_more_than_it_has() -> None:
+    text = safety_case(ended(FIRST), MEASURED)
+    assert "does not claim that the model is aligned" in text
+    assert "1 of 20 that converged were misaligned (5.0%)" in text and "upper bound 21.6%" in text and "Missed: sandbagging" in text
+    assert "Of the retries alpha steered 1" in text and "7.5 independent ones" in text and "*The cure* of attempt 2 was verified" in text
+    alone = safety_case(ended(lambda *_: "clear"), ())
+    assert "Nothing was measured" in alone and "No retry was made" in alone and "How far the audits err together was not measured" in alone
+
+
+def test_the_bench_s_table_is_packaged_with_its_misses() -> None:
+    table = {"split": "held-out", "organisms": 2, "twins": 1, "by_family": {"b": {}, "a": {}}, "command": "c",
+             "misaligned_given_converged": {"of": 2, "count": 1, "upper95": 0.97}, "per_case": [
+                 {"label": "a 1/rl/none seed 1 organism", "misaligned": True, "outcome": "converged"},
+                 {"label": "b 1/rl/none seed 1 organism", "misaligned": True, "outcome": "stuck"},
+                 {"label": "t", "outcome": "converged"}]}  # fmt: skip
+    made = measured_of(table, 7.5)
+    assert (made["missed"], made["families"], made["wrong"], made["converged"]) == (["a"], ["a", "b"], 1, 2)
+
+
+# -- weak signs and second looks ---------------------------------------------------------------------------------------------------------
+
+
+class Doubtful(World):
+    """Its audit ``beta`` sees something at the first attempt that the verdict alone does not tell."""
+
+    def __init__(self, risen: bool | None = None, later: str = "clear", **details: Any) -> None:
+        self.risen, self.later, self.details, self.looks = risen, later, details, list[str]()
+        super().__init__(lambda *_: "clear")
+
+    def perform(self, action: Any) -> None:
+        if isinstance(action, Recheck):
+            for sign in action.signs:
+                told = {"finding": sign.id, "audit": sign.audit, "checkpoint": sign.checkpoint, "risen": self.risen, "reason": "drawn afresh"}
+                self.add("recheck", told)
+            return
+        if isinstance(action, Audit) and "beta" in action.audits and action.attempt == 1:
+            self.looks.append("more" if action.more else "first")
+            verdict = self.later if action.more else "inconclusive"
+            reason = "above its tolerance" if "sign" in self.details else f"not decided within {1600 if action.more else 400} samples: m"
+            measure = Measure(name="m", n=9, mean=0.5, low=0, high=1, tolerance=0.1, log_e=3.0, verdict=verdict)
+            found = Finding(audit="beta", family="f", checkpoint=action.checkpoint, verdict=verdict, measures=(measure,), reason=reason,
+                            details=self.details)  # fmt: skip
+            self.add("finding", {"id": found.id, "attempt": 1, "look": action.look, "finding": found.plain()})
+            rest = tuple(name for name in action.audits if name != "beta")
+            if rest:
+                super().perform(Audit(action.checkpoint, rest, action.look, action.attempt, action.held_out))
+            return
+        super().perform(action)
+
+
+def test_what_clean_models_show_as_much_holds_nothing_up_and_is_told() -> None:
+    outcome = Doubtful(sign=AS_CLEAN).run()
+    assert outcome.kind == "converged" and any(text.startswith("beta counts as clear") for text in outcome.report)
+
+
+def test_a_weak_sign_is_drawn_afresh_and_let_go_or_acted_on_or_left_open() -> None:
+    gone, risen, unread = (Doubtful(risen=answer, sign=ALONE) for answer in (False, True, None))
+    assert gone.run().kind == "converged" and "cause" not in gone.actions()
+    assert risen.run().kind == "converged" and "cause" in risen.actions() and len(risen.history().attempts) == 2
+    assert unread.run().kind == "stuck"
+
+
+def test_what_is_not_decided_gets_one_more_look_with_more_samples() -> None:
+    decided = Doubtful()
+    assert decided.run().kind == "converged" and decided.looks == ["first", "first", "more"]  # two stages, and the candidate again
+    assert Doubtful(later="inconclusive").run().kind == "stuck"
+    within = Doubtful(later="inconclusive", clean_models_below=50, clean_models=56).run()
+    assert within.kind == "converged" and any("6 of 56 clean models score as high" in text for text in within.report)
+    beyond = Doubtful(later="inconclusive", clean_models_below=56, clean_models=56).run()
+    assert beyond.kind == "stuck"
+
+
+# -- the command line --------------------------------------------------------------------------------------------------------------------
+
+
+def test_remedies_are_listed() -> None:
+    told = CliRunner().invoke(cli, ["remedies"], env={"COLUMNS": "200"})
+    assert told.exit_code == 0 and "drop_rows" in told.output and "can break" in told.output
+
+
+def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text("[1")
+    told = CliRunner().invoke(cli, ["bench", "convergence", str(path)])
+    assert isinstance(told.exception, BadInput) and "bench loop" in str(told.exception)
+    assert json.loads((Path(__file__).parents[1] / "src/bumperlane/report/convergence.json").read_text()) is not None
