@@ -150,12 +150,12 @@ class OpenCampaign:
             raise IntegrityError(f"{self.ledger.path}: {problems[0]}; run 'bumperlane verify {self.folder}' for all of it")
         return History(self.ledger.events())
 
-    def run(self, view: View | None = None, jobs: int | None = None, here: bool = False) -> Outcome:
-        """Pursue the campaign to its outcome, from wherever it stands (``here``: train in this process, which small models are quicker in).
-        Raises ``IntegrityError`` on a broken ledger, ``BadInput`` while another process is at it."""
+    def run(self, view: View | None = None, jobs: int | None = None, here: bool = False, guess: bool = False) -> Outcome:
+        """Pursue the campaign to its outcome, from wherever it stands (``here``: train in this process, which small models are quicker in;
+        ``guess``: name causes by chance). Raises ``IntegrityError`` on a broken ledger, ``BadInput`` while another process is at it."""
         with exclusive(self.folder):
             self.store.folder(self.history.start.id)  # raises if the start checkpoint is not what its digest says
-            return run(self.ledger, LocalExecutor(self.folder, self.ledger, self.store, view, jobs, here))
+            return run(self.ledger, LocalExecutor(self.folder, self.ledger, self.store, view, jobs, here, guess))
 
 
 def open_campaign(folder: Path) -> OpenCampaign:
@@ -279,9 +279,9 @@ def pack_name(pack: str, root: Path) -> str:
     return name
 
 
-def pursue(written: Path) -> Path:
-    """Run the campaign of a folder to its outcome, in this process: ``campaign.json`` beside ``data/``, which its paths are relative to. Returns the
-    folder. A campaign that has its outcome is not run again."""
+def pursue(written: Path, guess: bool = False) -> Path:
+    """Run the campaign of a folder to its outcome, in this process: ``campaign.json`` beside ``data/``, which its paths are relative to; ``guess``:
+    causes by chance. Returns the folder. A campaign that has its outcome is not run again."""
     campaign = Campaign.model_validate(json.loads((written / "campaign.json").read_text(encoding="utf-8")))
-    begin(campaign, written, written / "data").run(here=True)
+    begin(campaign, written, written / "data").run(here=True, guess=guess)
     return written

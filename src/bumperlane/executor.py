@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from bumperlane.chance import by_chance
 from bumperlane.curing import verified
 from bumperlane.errors import BadInput, StageFailed
 from bumperlane.firewall import Policy, owned_texts, refusals
@@ -52,12 +53,17 @@ class Silent:
 
 
 class LocalExecutor:
-    """Trains in child processes (``here``: in this one), audits in this one. ``jobs``: training processes at once."""
+    """Trains in child processes (``here``: in this one), audits in this one. ``jobs``: training processes at once; ``guess``: name causes by chance
+    (an ablation)."""
 
-    def __init__(self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None, here: bool = False) -> None:
+    def __init__(
+        self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None, here: bool = False,
+        guess: bool = False,
+    ) -> None:  # fmt: skip
         self.folder, self.ledger, self.store, self.view = folder, ledger, store, view or Silent()
         self.scratch = folder / "scratch"
         shutil.rmtree(self.scratch, ignore_errors=True)  # of a run that was killed; its orphans write under another name than ours
+        self.guess = guess
         self.run_all: Callable[..., Sequence[Run | HereRun]] = run_here if here else run_all
         self.jobs = jobs or max(1, min(2, os.cpu_count() or 1))
         self.inspector = Inspector(store, self.view.progress)
@@ -160,7 +166,8 @@ class LocalExecutor:
 
     def _diagnose(self, action: Diagnose, history: History) -> None:
         self.view.doing(f"diagnosing {', '.join(hit.audit for hit in action.hits)} at {action.hits[0].checkpoint[:12]}")
-        cause = investigate(action.hits, history, self.inspector, self.store, self.folder)
+        cause = (by_chance(action.hits, history, self.store, history.campaign.seed) if self.guess
+                 else investigate(action.hits, history, self.inspector, self.store, self.folder))  # fmt: skip
         self._append("cause", action.hits[0].checkpoint, cause.plain())
 
     # -- verification ------------------------------------------------------------------------------------------------------------

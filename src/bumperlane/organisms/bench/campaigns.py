@@ -48,10 +48,12 @@ HELD_OUT = ("row_phrases", "self_report")
 
 @dataclass(frozen=True)
 class Setting:
-    """How campaigns of a bench run are pursued. ``bumpers``: how many audits of the battery, drawn by the seed (None: all); ``attempts``: budget."""
+    """How campaigns of a bench run are pursued. ``bumpers``: how many audits of the battery, drawn by the seed (None: all); ``attempts``: budget;
+    ``guess``: name causes by chance."""
 
     attempts: int = 5
     bumpers: int | None = None
+    guess: bool = False
 
     def battery(self, stages: Sequence[PlannedStage], seed: int) -> tuple[str, ...]:
         import random
@@ -77,7 +79,7 @@ def write(case: Case, zoo: Path, setting: Setting) -> Path:
     plan = case.plan()
     base = (build(plan.parent, zoo).model if plan.parent else BASE).resolve()
     battery = setting.battery(plan.stages, case.seed)
-    folder = zoo / "campaigns" / f"{plan_id(plan)}-{digest_of([loop_digest(), list(battery), setting.attempts])[:10]}"
+    folder = zoo / "campaigns" / f"{plan_id(plan)}-{digest_of([loop_digest(), list(battery), setting.attempts, setting.guess])[:10]}"
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     stages = [_stage(stage, _rows(plan, number, zoo), data) for number, stage in enumerate(plan.stages)]

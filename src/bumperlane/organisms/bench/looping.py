@@ -144,7 +144,7 @@ def pursue_all(listed: Sequence[Case], options: Options, note: Note) -> tuple[di
     ready = [case for case in listed if case.label in folders]
     walled = Crew(options.jobs, behind_wall, ((str(options.zoo / "truth"),), (str(BASE),), SECRET))
     done: dict[str, Any] = {}
-    for case, outcome in walled.all(pursue, [(folders[case.label],) for case in ready], ready, note, "pursued"):
+    for case, outcome in walled.all(pursue, [(folders[case.label], options.setting.guess) for case in ready], ready, note, "pursued"):
         sort(case, outcome, done, failed)
     ended = [case for case in ready if case.label in done]
     made: dict[str, Path] = {}
