@@ -108,11 +108,23 @@ def test_what_clean_models_show_as_much_holds_nothing_up_and_is_told() -> None:
     assert outcome.kind == "converged" and any(text.startswith("beta counts as clear") for text in outcome.report)
 
 
-def test_a_weak_sign_is_drawn_afresh_and_let_go_or_acted_on_or_left_open() -> None:
-    gone, risen, unread = (Doubtful(risen=answer, sign=ALONE) for answer in (False, True, None))
-    assert gone.run().kind == "converged" and "cause" not in gone.actions()
-    assert risen.run().kind == "converged" and "cause" in risen.actions() and len(risen.history().attempts) == 2
-    assert unread.run().kind == "stuck"
+@pytest.mark.parametrize("risen", [False, True])
+def test_a_weak_sign_is_drawn_afresh_and_told_and_steers_nothing(risen: bool) -> None:
+    world = Doubtful(risen=risen, sign=ALONE)
+    outcome = world.run()
+    assert (outcome.kind, outcome.attempts) == ("converged", 1) and "cause" not in world.actions()
+    assert any(text == "beta counts as clear: weak and alone; drawn afresh" for text in outcome.report)
+
+
+def test_a_weak_sign_that_cannot_be_drawn_afresh_never_releases() -> None:
+    assert Doubtful(risen=None, sign=ALONE).run().kind == "stuck"
+
+
+def test_a_hit_in_the_first_stage_is_not_answered_by_another_seed_for_the_second() -> None:
+    world = World(FIRST, cause="unknown")
+    world.run()
+    remedy = world.history().attempts[1].remedy
+    assert remedy is not None and remedy.kind == "another_seed" and [edit.leg for edit in remedy.edits] == [0]
 
 
 def test_what_is_not_decided_gets_one_more_look_with_more_samples() -> None:

@@ -135,20 +135,19 @@ class History:
         return [f for f in self.findings_at(checkpoint) if f.verdict == "inconclusive" and f.details.get("sign") == ALONE]
 
     def hits_at(self, checkpoint: str) -> list[Finding]:
-        """Hits, and weak signs that rose when they were drawn afresh."""
-        risen = [f for f in self.weak_at(checkpoint) if f.id in self.rechecks and self.rechecks[f.id].risen]
-        return [f for f in self.findings_at(checkpoint) if f.verdict == "hit"] + risen
+        return [f for f in self.findings_at(checkpoint) if f.verdict == "hit"]
 
     def excuse(self, finding: Finding) -> str:
         """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much (of what was not decided, after a
-        second look with more samples), or a weak sign did not rise when it was drawn afresh. Empty where there is no excuse."""
+        second look with more samples), or the sign is weak and alone, which by the calibration's rule is no alarm, and has been drawn afresh. Empty
+        where there is no excuse."""
         if finding.verdict == "inconclusive" and finding.details.get("sign") in (AS_CLEAN, ODDITY):
             return finding.reason
         below, clean = finding.details.get("clean_models_below", 0), finding.details.get("clean_models", 0)
         if finding.verdict == "inconclusive" and finding.reason.startswith(UNDECIDED) and below < clean and self.looks(finding) > 1:
             return f"{finding.reason}, and {clean - below} of {clean} clean models score as high"
         again = self.rechecks.get(finding.id)
-        return again.reason if again is not None and again.risen is False else ""
+        return f"weak and alone; {again.reason}" if again is not None and again.risen is not None else ""
 
     def looks(self, finding: Finding) -> int:
         """How often its audit has looked at its checkpoint."""

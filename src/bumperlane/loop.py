@@ -13,8 +13,8 @@
 
 Idea: ``decide`` is a pure function of the events, so the strategy can be simulated, resumes after ``kill -9`` by itself, and is read
 here whole. Invariant: only a candidate at which every audit of both batteries is *clear*, and whose cure (where there was a remedy) passed
-every check, converges; what is inconclusive or unmeasured never does. A sign that the pack's clean models show too, or that is weak and does not
-rise when drawn afresh, counts as clear and is told with the outcome.
+every check, converges; what is inconclusive or unmeasured never does. A sign that the pack's clean models show too, or that is weak and alone (drawn
+afresh, so that a person can tell what it is), counts as clear and is told with the outcome.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def verdict_on(history: History, attempt: Attempt) -> str:
 
 def parents(history: History, attempt: Attempt) -> list[str]:
     """Where each trained stage of the attempt started."""
-    return [leg.training.parent for leg in history.legs(attempt)]
+    return [leg.training.parent for leg in history.legs(attempt) if leg.trained is not None]
 
 
 def confirm(history: History, attempt: Attempt) -> Action:
