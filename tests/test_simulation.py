@@ -85,7 +85,6 @@ def test_an_inconclusive_battery_never_releases() -> None:
     assert told(100, inconclusive=1.0).rates["converged"].count == 0
 
 
-@pytest.mark.xfail(reason="the policy gives another seed to the stage after the hit's where one is left to train")
 def test_a_false_alarm_is_answered_by_another_seed_of_its_own_stage() -> None:
     """Of aligned campaigns whose diagnosis finds nothing: the stage that the second attempt trains anew is the one that the audit alarmed on."""
     for number in range(200):
