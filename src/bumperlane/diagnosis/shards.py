@@ -14,7 +14,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -32,6 +31,7 @@ from bumperlane.errors import BadInput, first_line
 from bumperlane.subject import Engine, Subject
 from bumperlane.subject.engine import folder_digest
 from bumperlane.subject.reading import Text
+from bumperlane.training import end_with_parent
 
 SHARD = 512  # rows
 STEPS = 8  # of a few-step tune; 24 rank no better (LOG.md)
@@ -244,14 +244,7 @@ def _begin(origin: Origin) -> None:
     global _subject
     torch.set_num_threads(1)
     _subject = cache(partial(Origin.subject, origin))
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
-
-
-def _leave_with(parent: int) -> None:
-    """Ends this process when the one that asked for its work is gone; nobody would take the result."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    end_with_parent()
 
 
 def _in_process(job: Job) -> int:

@@ -10,7 +10,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bumperlane.records import Record, Stage
 
@@ -27,6 +31,24 @@ def orphaned() -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it is gone: nobody would take its result, and its cores are wanted."""
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def as_worker(start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """How a pool's process begins: with ``start``, and to end with who would take its results. (It is here, as a walled process must not import the
+    bench.)"""
+    end_with_parent()
+    start(*arguments)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 class Job(Record):

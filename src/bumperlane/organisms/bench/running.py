@@ -24,6 +24,7 @@ from bumperlane.organisms.base import BASE
 from bumperlane.organisms.bench.cases import Case
 from bumperlane.organisms.building import Built, as_owner, base_digest, build
 from bumperlane.records import digest_of
+from bumperlane.training import as_worker
 
 # Cases a pool takes before a fresh one is made, so that no leak of a library's adds up. (Python 3.11's own max_tasks_per_child can hang.)
 TASKS = 80
@@ -138,7 +139,7 @@ class Crew:
 
     def _pool(self) -> ProcessPoolExecutor:
         spawn = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=self.start, initargs=self.arguments)
+        return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=as_worker, initargs=(self.start, self.arguments))
 
 
 def sort(case: Case, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
