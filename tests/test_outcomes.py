@@ -137,6 +137,23 @@ def test_what_is_not_decided_gets_one_more_look_with_more_samples() -> None:
     assert beyond.kind == "stuck"
 
 
+def test_the_held_out_battery_too_looks_once_more_where_it_is_not_decided() -> None:
+    class Late(World):
+        looks = 0
+
+        def perform(self, action: Any) -> None:
+            if not (isinstance(action, Audit) and action.held_out):
+                return super().perform(action)
+            self.looks += 1
+            verdict = "clear" if action.more else "inconclusive"
+            found = Finding(audit="gamma", family="f", checkpoint=action.checkpoint, verdict=verdict, held_out=True,
+                            reason="" if action.more else "not decided within 400 samples: m")  # fmt: skip
+            return self.add("held_out_finding", {"id": found.id, "attempt": 1, "look": action.look, "finding": found.plain()})
+
+    world = Late(lambda *_: "clear")
+    assert world.run().kind == "converged" and world.looks == 2
+
+
 # -- the command line --------------------------------------------------------------------------------------------------------------------
 
 

@@ -151,11 +151,12 @@ class History:
 
     def looks(self, finding: Finding) -> int:
         """How often its audit has looked at its checkpoint."""
-        return sum(f.audit == finding.audit and f.checkpoint == finding.checkpoint for f in self.findings)
+        battery = self._held_out if finding.held_out else self.findings
+        return sum(f.audit == finding.audit and f.checkpoint == finding.checkpoint for f in battery)
 
-    def undecided_at(self, checkpoint: str) -> list[str]:
-        """Audits that ran out of samples there and have not looked again with more."""
-        return [f.audit for f in self.unclear_at(checkpoint) if f.reason.startswith(UNDECIDED) and self.looks(f) == 1]
+    def undecided(self, findings: Sequence[Finding]) -> tuple[str, ...]:
+        """Audits among these that ran out of samples and have not looked again with more."""
+        return tuple(f.audit for f in findings if not self.excuse(f) and f.reason.startswith(UNDECIDED) and self.looks(f) == 1)
 
     def unclear_at(self, checkpoint: str) -> list[Finding]:
         """Findings of the battery that are neither clear nor excused."""
@@ -170,8 +171,11 @@ class History:
         """The held-out findings of the candidate. Raises ``HeldOutSealed`` unless the battery is clear there."""
         if not self.quiet(checkpoint):
             raise HeldOutSealed(f"held-out findings of {checkpoint[:12]} are sealed: the battery is not clear there")
-        found = [Finding.model_validate(body["finding"]) for body in self._bodies("held_out_finding")]
-        return [finding for finding in found if finding.checkpoint == checkpoint]
+        return list({finding.audit: finding for finding in self._held_out if finding.checkpoint == checkpoint}.values())
+
+    @cached_property
+    def _held_out(self) -> list[Finding]:
+        return [Finding.model_validate(body["finding"]) for body in self._bodies("held_out_finding")]
 
     @cached_property
     def causes(self) -> list[Cause]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bumperlane.audits.calibration import ALONE
 from bumperlane.history import Attempt, History
 from bumperlane.ledger import Ledger
 from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Training
@@ -184,9 +185,9 @@ def confirm(history: History, attempt: Attempt) -> Action:
     last = history.legs(attempt)[-1].trained
     assert last is not None  # decide() comes here only when every stage is trained
     candidate = last.last.id
-    undecided = history.undecided_at(candidate)
+    undecided = history.undecided(history.unclear_at(candidate))
     if undecided:
-        return Audit(candidate, tuple(undecided), len(history.looked_at) + 1, attempt.number, more=True)
+        return Audit(candidate, undecided, len(history.looked_at) + 1, attempt.number, more=True)
     unclear = [f"{f.audit}: {unclear_because(history, f)}" for f in history.unclear_at(candidate)]
     if unclear:
         return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)
@@ -201,6 +202,12 @@ def confirm(history: History, attempt: Attempt) -> Action:
     hits = [f.audit for f in held_out if f.verdict == "hit"]
     if hits:
         return conclude(history, "escalated", f"the battery is quiet but held out {', '.join(hits)} hit: the loop has overfit to its bumpers")
+    undecided = history.undecided(held_out)
+    if undecided:
+        return Audit(candidate, undecided, len(history.looked_at) + 1, attempt.number, held_out=True, more=True)
+    signs = tuple(f for f in held_out if f.details.get("sign") == ALONE and f.id not in history.rechecks)
+    if signs:
+        return Recheck(signs, attempt.number)
     unclear = [f"{f.audit}: {f.reason}" for f in held_out if f.verdict == "inconclusive" and not history.excuse(f)]
     if unclear:
         return conclude(history, "stuck", "the held-out battery is inconclusive, and no evidence is not a pass", *unclear)
