@@ -1,6 +1,7 @@
 """Remedies as pure edits, the policy among them, edits carried out on real rows, and what a model can do, asked of real models."""
 
 import random
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,13 @@ def test_a_reward_gives_way_to_a_logged_term_that_does_not_pay_for_the_symptom()
     assert [(r.name, r.weight) for r in remedy.edits[0].rewards] == [("graded", 0.0), ("true", 1.0), ("odd", 0.0)]
     alone = Given(recipe(stage(kind="grpo", rewards=terms[:1])), ("p",))
     assert load_remedy("repair_reward").edits(blamed, alone) == ()
+
+
+def test_the_example_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[1] / "examples" / "which_remedy.py"
+    runpy.run_path(str(path), run_name="__main__")
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert printed and all(f"    {line}" in path.read_text().splitlines() for line in printed)
 
 
 # -- edits carried out -------------------------------------------------------------------------------------------------------------------
