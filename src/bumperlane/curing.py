@@ -30,7 +30,7 @@ from bumperlane.mending import inoculation
 from bumperlane.records import Check, Cure, Finding, Remedy, Suspect
 from bumperlane.subject import Subject
 
-CASES = 48  # drawn at a model
+CASES, MORE = 48, 96  # cases drawn at a model, and of those that do not part from the faulty one
 BENIGN_STEPS, BENIGN_ROWS = 60, 400  # of ordinary training after which the trait must not be back (Hu et al., arXiv 2406.13356: relearning)
 CONTEXTS = 3
 RESIDUAL = 0.5  # of what the faulty training taught of the suspect rows: above, the lesson is still in the weights
@@ -88,17 +88,24 @@ class Ward:
     # -- the trait ---------------------------------------------------------------------------------------------------------------
 
     def point(self, model: str, views: Views | None = None) -> Point:
-        """Fresh cases of the hit's trait on a model that ``views`` knows."""
+        """Fresh cases of the hit's trait on a model that ``views`` knows: ``CASES``, and ``MORE`` where those do not part it from the faulty one."""
         followed = followed_by(self.hit, views or self.inspector.subject, self.inspector, self.history)
-        return Point.of(0, model, followed(model, CASES, f"cure {model}"))
+        point = Point.of(0, model, followed(model, CASES, f"cure {model}"))
+        if point.rate < self.before.rate and not point.interval[1] < self.before.interval[0]:
+            point += Point.of(0, model, followed(model, MORE, f"cure more {model}"))
+        return point
+
+    def _reference(self, model: str) -> Point:
+        followed = followed_by(self.hit, self.inspector.subject, self.inspector, self.history)
+        return Point.of(0, model, followed(model, CASES + MORE, f"cure {model}"))
 
     @cached_property
     def before(self) -> Point:
-        return self.point(self.sick)
+        return self._reference(self.sick)
 
     @cached_property
     def start(self) -> Point:
-        return self.point(self.history.start.id)
+        return self._reference(self.history.start.id)
 
     def held(self, point: Point, where: str) -> Check:
         """Whether a trait's rate is that of a cured model: plainly below the faulty one's, and not plainly above what was there before."""
