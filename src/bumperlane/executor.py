@@ -95,11 +95,18 @@ class LocalExecutor:
         made = Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
         owned, policy = owned_texts(self.inspector.pack(history), history.findings), Policy.model_validate(history.campaign.policy)
         known = {row_id for stage in history.campaign.recipe.stages for row_id, _ in self.store.manifest(stage.rows)}
+        known |= self._same_words(recipe, made, remedy, known)
         for stage in made.stages:
             refused = refusals(stage, self.store.manifest(stage.rows), owned, policy, known)
             if refused:
                 raise BadInput(f"refused by the training firewall: {refused[0].told}")
         return made
+
+    def _same_words(self, recipe: Recipe, made: Recipe, remedy: Remedy, known: set[str]) -> set[str]:
+        """Rows of the mended recipe that are known ones under a prompt or with their labels swapped: they cannot have come from a finding."""
+        legs = {edit.leg for edit in remedy.edits if edit.op in ("inoculate", "swap")} if len(made.stages) == len(recipe.stages) else set()
+        pairs = [(self.store.manifest(recipe.stages[leg].rows), self.store.manifest(made.stages[leg].rows)) for leg in sorted(legs)]
+        return {new for old_rows, new_rows in pairs for (old, _), (new, _) in zip(old_rows, new_rows, strict=True) if old in known}
 
     # -- training ----------------------------------------------------------------------------------------------------------------
 
