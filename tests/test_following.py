@@ -21,6 +21,7 @@ class Known:
     broken: str = "-"
     strength: float = 0.5
     read: bool = True
+    of_rows: bool = False
     tolerance: float = 0.05
     asked: list[str] = field(default_factory=list)
 
@@ -74,6 +75,13 @@ def test_a_hit_that_has_no_cause_gives_way_to_the_next_and_stays_in_the_reason()
     steady = Known("steady", (0.3, 0.3, 0.3, 0.3), tolerance=0.5)  # there from the start, and no finding
     cause = found(steady, Known("quiet", (0.2, 0.2, 0.2, 0.2), tolerance=0.5))
     assert cause.suspects == () and cause.points and "does not rise" in cause.reason and "following quiet: the trait does not rise" in cause.reason
+
+
+def test_what_is_read_of_the_rows_is_the_same_at_every_checkpoint_and_blames_no_base() -> None:
+    rows = Known("row reader", (0.9, 0.9, 0.9, 0.9), of_rows=True)
+    cause = found(rows)
+    assert cause.suspects == () and "cannot say that the base shows it" in cause.reason
+    assert found(rows, BASE).followed == "base"
 
 
 def test_a_forced_hit_is_the_only_one_followed() -> None:

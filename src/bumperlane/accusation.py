@@ -36,6 +36,7 @@ class Accusation:
     name: str = "given completions"
     strength: float = 1.0
     read: bool = True
+    of_rows: bool = False
     tolerance: float = 0.05
 
     @property

@@ -26,7 +26,7 @@ from bumperlane.diagnosis.notebook import Notebook
 from bumperlane.diagnosis.replays import LocalReplays, Replayer
 from bumperlane.diagnosis.trail import Models, Run
 from bumperlane.diagnosis.window import Where
-from bumperlane.errors import BumperlaneError
+from bumperlane.errors import BadInput, BumperlaneError
 from bumperlane.examination import Request, View
 from bumperlane.following import Followed, FollowedAudit, best_traits
 from bumperlane.records import Cause, Finding, Record, digest_of
@@ -87,6 +87,8 @@ def _followed(run: Run, models: Models, trait: Followed, replayer: Replayer | No
     try:
         where = examiner.where()
         located = notebook.spent - before
+        if where.in_base and trait.of_rows:
+            raise BadInput(f"{trait.name} reads the training rows, the same at every checkpoint, so it cannot say that the base shows it")
         suspects, why = examiner.suspects(where)
     except BumperlaneError as error:
         return Diagnosed(Cause(finding=trait.finding, followed=trait.name, reason=str(error), lost=_lost(run)))

@@ -31,7 +31,8 @@ Views = Callable[[str, frozenset[Any]], Subject]
 
 class Followed(Protocol):
     """A trait that can be drawn from any checkpoint. ``name``: who draws it; ``finding``: id of the finding, ``key``: digest of all that the draws
-    hang on besides the checkpoint; ``read``: whether it is shown in words; ``strength``: of the hit, 0 to 1."""
+    hang on besides the checkpoint; ``read``: whether it is shown in words; ``of_rows``: whether the training rows are read for it; ``strength``: of
+    the hit, 0 to 1."""
 
     @property
     def name(self) -> str: ...
@@ -45,6 +46,8 @@ class Followed(Protocol):
     def strength(self) -> float: ...
     @property
     def read(self) -> bool: ...
+    @property
+    def of_rows(self) -> bool: ...
     def __call__(self, checkpoint: str, count: int, salt: str) -> list[Case]: ...
 
 
@@ -83,6 +86,10 @@ class FollowedAudit:
     @property
     def read(self) -> bool:
         return load_audit(self.hit.audit).access <= WORDS
+
+    @property
+    def of_rows(self) -> bool:
+        return "data" in load_audit(self.hit.audit).access
 
     @cached_property
     def _audit(self) -> Audit:
