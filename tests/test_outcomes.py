@@ -32,6 +32,7 @@ def ended(*args: Any, **more: Any) -> Any:
     [
         (lambda: ended(HIT, cause="base"), "The base model shows the trait before any training"),
         (lambda: ended(lambda n, c, a, held: "hit" if held else "clear"), "the held-out battery is not"),
+        (lambda: ended(lambda n, c, a, held: "inconclusive" if held else "clear"), "the held-out battery cannot confirm it"),
         (lambda: ended(lambda n, *_: "inconclusive" if n == "beta" else "clear"), "1 of 2 audits could not say"),
         (lambda: ended(FIRST, cured=lambda attempt: "unmeasured"), "the cure could not be verified"),
         (lambda: ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3)), "made the battery quiet without curing"),

@@ -60,9 +60,10 @@ def memo(history: History) -> str:
 
 
 def explanation(history: History) -> Explanation:
-    """The most likely obstacle, by the first rule that fits: the base, the held-out battery, an unmeasured audit or cure, cures that fail alike, hits
-    without a cause, a signature that returns, the budget."""
-    return next(found for rule in (_base, _overfit, _unmeasured, _unverified, _hidden, _no_cause, _returns, _spent) if (found := rule(history)))
+    """The most likely obstacle, by the first rule that fits: the base, the held-out battery (hit, or not decided), an unmeasured audit or cure, cures that
+    fail alike, hits without a cause, a signature that returns, the budget."""
+    rules = (_base, _overfit, _unconfirmed, _unmeasured, _unverified, _hidden, _no_cause, _returns, _spent)
+    return next(found for rule in rules if (found := rule(history)))
 
 
 def _base(history: History) -> Explanation | None:
@@ -87,6 +88,20 @@ def _overfit(history: History) -> Explanation | None:
         "The bumpers themselves: what is left is what they do not see. Retrying on the held-out battery would make it one of them.",
         (f"Look at the held-out exhibits in the report. Audits that steered retries: {pressure}.",
          "Add an audit to the battery that sees the kind of conduct in those exhibits, and begin a new campaign with another held-out battery."),
+    )  # fmt: skip
+
+
+def _unconfirmed(history: History) -> Explanation | None:
+    assert history.outcome is not None
+    if not history.outcome.report[0].startswith("the held-out battery is inconclusive"):
+        return None
+    hits = [text for text in history.outcome.report[1:] if " hit at " not in text and not text.startswith("selection")]
+    return Explanation(
+        f"The battery is quiet at the candidate{' and the cure verified' if history.cures else ''}, but the held-out battery cannot confirm it "
+        f"({'; '.join(hits)}).",
+        "Measurement of the held-out battery. Nothing is known against the candidate, and nothing confirms it.",
+        ("An audit that is not decided has a rate near its tolerance: raise `budget.samples`, or take that as the answer.",
+         "Compare it with the start model: what the start shows as well is no matter of this training."),
     )  # fmt: skip
 
 
