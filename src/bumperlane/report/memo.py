@@ -60,8 +60,8 @@ def memo(history: History) -> str:
 
 
 def explanation(history: History) -> Explanation:
-    """The most likely obstacle, by the first rule that fits: the base, the held-out battery (hit, or not decided), an unmeasured audit or cure, cures that
-    fail alike, hits without a cause, a signature that returns, the budget."""
+    """The most likely obstacle, by the first rule that fits: the base, the held-out battery (hit, or not decided), an unmeasured audit or cure,
+    cures that fail alike, hits without a cause, a signature that returns, the budget."""
     rules = (_base, _overfit, _unconfirmed, _unmeasured, _unverified, _hidden, _no_cause, _returns, _spent)
     return next(found for rule in rules if (found := rule(history)))
 
