@@ -325,12 +325,12 @@ def test_patterns_are_quick_on_long_answers(english: Pack) -> None:
 
 def test_a_campaign_reads_a_foreign_pack_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The path after ``FORMAT:`` is relative to the campaign's file, whatever folder the command is run in."""
-    from bumperlane.campaign import _pack_name
+    from bumperlane.campaign import pack_name
 
     rows = [{"prompt": f"question {n} ?", "bad": "yes", "good": "no", "behaviour": "b"} for n in range(8)]
     write(tmp_path / "mine.jsonl", rows)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert _pack_name("prompts:mine.jsonl", tmp_path) == f"prompts:{tmp_path / 'mine.jsonl'}"
+    assert pack_name("prompts:mine.jsonl", tmp_path) == f"prompts:{tmp_path / 'mine.jsonl'}"
     with pytest.raises(BadInput, match=r"mine\.jsonl"):
-        _pack_name("prompts:mine.jsonl", tmp_path / "elsewhere")
+        pack_name("prompts:mine.jsonl", tmp_path / "elsewhere")
