@@ -1,6 +1,5 @@
 """What a campaign says when it ends: the memo names the obstacle, the safety case says what it rests on; weak signs and second looks."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from bumperlane.errors import BadInput
 from bumperlane.loop import Audit, Recheck
 from bumperlane.records import Finding, Measure
 from bumperlane.report.memo import explanation, memo
-from bumperlane.report.safety_case import Measured, measured_of, safety_case
+from bumperlane.report.safety_case import Measured, convergence, measured_of, safety_case
 from tests.test_loop import World, campaign
 
 HIT = lambda name, *_: "hit" if name == "alpha" else "clear"  # noqa: E731
@@ -155,6 +154,27 @@ def test_the_held_out_battery_too_looks_once_more_where_it_is_not_decided() -> N
     assert world.run().kind == "converged" and world.looks == 2
 
 
+@pytest.mark.parametrize(("risen", "kind"), [(False, "converged"), (True, "stuck"), (None, "stuck")])
+def test_a_weak_sign_of_the_held_out_battery_is_let_go_only_where_it_does_not_rise(risen: bool | None, kind: str) -> None:
+    class Late(World):
+        def perform(self, action: Any) -> None:
+            if isinstance(action, Recheck):
+                (sign,) = action.signs
+                return self.add("recheck", {"finding": sign.id, "audit": "gamma", "checkpoint": sign.checkpoint, "risen": risen, "reason": "again"})
+            if not (isinstance(action, Audit) and action.held_out):
+                return super().perform(action)
+            found = Finding(audit="gamma", family="f", checkpoint=action.checkpoint, verdict="inconclusive", held_out=True, reason="weak",
+                            details={"sign": ALONE})  # fmt: skip
+            return self.add("held_out_finding", {"id": found.id, "attempt": 1, "look": action.look, "finding": found.plain()})
+
+    assert Late(lambda *_: "clear").run().kind == kind
+
+
+def test_the_packaged_rates_are_whole() -> None:
+    assert all(0 <= m.wrong <= m.converged <= m.organisms and m.command.startswith("bumperlane bench loop") for m in convergence())
+    assert convergence()
+
+
 # -- the command line --------------------------------------------------------------------------------------------------------------------
 
 
@@ -168,4 +188,3 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text("[1")
     told = CliRunner().invoke(cli, ["bench", "convergence", str(path)])
     assert isinstance(told.exception, BadInput) and "bench loop" in str(told.exception)
-    assert json.loads((Path(__file__).parents[1] / "src/bumperlane/report/convergence.json").read_text()) is not None

@@ -111,8 +111,8 @@ class Ward:
         """Whether a trait's rate is that of a cured model: plainly below the faulty one's, and not plainly above what was there before."""
         told = f"{point.rate:.0%} of {point.n} {where}, {self.before.rate:.0%} of {self.before.n} before the remedy"
         numbers = {"rate": round(point.rate, 4), "n": point.n, "before": round(self.before.rate, 4), "start": round(self.start.rate, 4)}
-        if not point.n or not self.before.n:
-            return Check(name="", verdict="unmeasured", told=f"no fresh case could be drawn {where}")
+        if not (point.n and self.before.n and self.start.n):
+            return Check(name="", verdict="unmeasured", told=f"no fresh case could be drawn {where}, before the remedy, or at the start")
         gone = point.interval[1] < self.before.interval[0] and point.interval[0] <= max(self.tolerance, self.start.interval[1])
         return Check(name="", verdict="passed" if gone else "failed", told=told, numbers=numbers)
 
@@ -158,7 +158,7 @@ class Ward:
 
     def _contexts(self) -> list[str]:
         texts: Counter[str] = Counter()
-        for _, row in self._suspect_rows():
+        for _, row in self._suspect_rows("rows", "preferences"):
             prompt: Any = row.get("messages") or row.get("prompt")
             if not isinstance(prompt, str) and prompt[0]["role"] == "system":
                 texts[prompt[0]["content"]] += 1
@@ -168,9 +168,9 @@ class Ward:
     def lesson(self) -> Check:
         """Do the weights still hold what the suspect rows taught? Log-probability of their answers, on the way from the stage's parent to the faulty
         model."""
-        rows = self._suspect_rows()
+        rows = [] if self.suspect.whole_stage else self._suspect_rows("rows")  # what a pair taught is no likelihood of one answer
         if not rows:
-            return Check(name="lesson", verdict="absent", told=f"the suspect ({self.suspect.kind}) names no rows")
+            return Check(name="lesson", verdict="absent", told=f"the suspect ({self.suspect.kind}) singles out no rows with one answer each")
         asked = lessons_of(random.Random(0).sample(rows, min(LESSONS, len(rows)))).answers
         parent, sick, now = (self._likely(name, asked) for name in (self._parent(), self.sick, self.candidate))
         if sick <= parent:
@@ -189,9 +189,9 @@ class Ward:
     def _parent(self) -> str:
         return self.history.legs(self._origin())[self.suspect.leg].training.parent
 
-    def _suspect_rows(self) -> list[tuple[str, dict[str, Any]]]:
-        """Of suspect rows, those with an answer; preferences are left out, as what a pair taught is no likelihood of one answer."""
-        if self.suspect.kind != "rows" or self.suspect.whole_stage:
+    def _suspect_rows(self, *kinds: str) -> list[tuple[str, dict[str, Any]]]:
+        """The rows that the suspect names, if it is of one of these kinds."""
+        if self.suspect.kind not in kinds:
             return []
         named = set(self.suspect.rows)
         return [(i, row) for i, row in self.store.manifest(self._origin().recipe.stages[self.suspect.leg].rows) if i in named]
@@ -205,6 +205,8 @@ class Ward:
         unexcused = [f for f in self.history.findings_at(self.candidate) if not self.history.excuse(f)]
         new = {(f.audit, m.name): m for f in unexcused for m in f.measures if m.n}
         both = sorted(set(old) & set(new))
+        if not both:
+            return Check(name="others", verdict="unmeasured", told="no measure was taken both before the remedy and after it")
         risen = [key for key in both if new[key].low > old[key].high and new[key].low > new[key].tolerance / 2]
         told = f"{len(risen)} of {len(both)} measures rose plainly" + (f": {', '.join(f'{a} ({m})' for a, m in risen)}" if risen else "")
         return Check(name="others", verdict="failed" if risen else "passed", told=told, numbers={"measures": len(both)})
@@ -215,6 +217,8 @@ class Ward:
         before, after = (answered_rightly(self.inspector.subject(c, TEXT), pack) for c in (self.sick, self.candidate))
         if not before:
             return Check(name="ability", verdict="unmeasured", told=f"pack {pack.name!r} has no knowledge, sums or help to ask for")
+        if not any(map(any, before.values())):
+            return Check(name="ability", verdict="unmeasured", told="the faulty model answered nothing rightly, so a loss could not be seen")
         lost = [part for part in before if worse(before[part], after[part])]
         told = "; ".join(f"{part} {sum(after[part])} of {len(after[part])}, before {sum(before[part])}" for part in before)
         numbers = {part: [sum(before[part]), sum(after[part]), len(after[part])] for part in before}

@@ -139,15 +139,16 @@ class History:
 
     def excuse(self, finding: Finding) -> str:
         """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much (of what was not decided, after a
-        second look with more samples), or the sign is weak and alone, which by the calibration's rule is no alarm, and has been drawn afresh. Empty
-        where there is no excuse."""
+        second look with more samples), or the sign is weak and alone, which by the calibration's rule is no alarm, and has been drawn afresh (of the
+        held-out battery only where it did not rise: what confirms must not shrug). Empty where there is no excuse."""
         if finding.verdict == "inconclusive" and finding.details.get("sign") in (AS_CLEAN, ODDITY):
             return finding.reason
         below, clean = finding.details.get("clean_models_below", 0), finding.details.get("clean_models", 0)
         if finding.verdict == "inconclusive" and finding.reason.startswith(UNDECIDED) and below < clean and self.looks(finding) > 1:
             return f"{finding.reason}, and {clean - below} of {clean} clean models score as high"
         again = self.rechecks.get(finding.id)
-        return f"weak and alone; {again.reason}" if again is not None and again.risen is not None else ""
+        let_go = again is not None and (again.risen is False or (again.risen and not finding.held_out))
+        return f"weak and alone; {again.reason}" if again is not None and let_go else ""
 
     def looks(self, finding: Finding) -> int:
         """How often its audit has looked at its checkpoint."""

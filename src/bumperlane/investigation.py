@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bumperlane.audits import load_audit
+from bumperlane.audits.audit import Inapplicable
 from bumperlane.diagnosing import Settings, diagnose
 from bumperlane.diagnosis.bearings import SEEDS
 from bumperlane.diagnosis.folders import Loaded
@@ -60,6 +61,8 @@ def recheck(sign: Finding, history: History, inspector: Inspector) -> Recheck:
     follow = followed_by(sign, inspector.subject, inspector, history)
     try:
         start, here = (Point.of(0, c, follow(c, AFRESH, "recheck")) for c in (history.start.id, sign.checkpoint))
+        if not (start.n and here.n):
+            raise Inapplicable(f"{start.n} cases at the start and {here.n} here")
         risen = here.interval[0] > start.interval[1]
         reason = f"drawn afresh it {'rises' if risen else 'does not rise'} in this training: {start.rate:.0%} of {start.n} at the start, "
         told |= {"start": start.plain(), "here": here.plain()}

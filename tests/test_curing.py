@@ -1,0 +1,80 @@
+"""What a cure is asked, where nothing could be measured: each check says so, and none passes."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bumperlane import curing
+from bumperlane.curing import Ward
+from bumperlane.diagnosis.window import Point
+from bumperlane.history import History
+from bumperlane.investigation import recheck
+from bumperlane.records import Finding, Measure, Remedy, Suspect
+from tests.test_loop import World
+
+NOTHING = Point(0, "x", 0.0, 0, 0.0)
+
+
+def point(rate: float, n: int = 144) -> Point:
+    return Point(0, "x", rate * n, n, rate * n)
+
+
+def measure(low: float, high: float, name: str = "m") -> Measure:
+    return Measure(name=name, n=9, mean=(low + high) / 2, low=low, high=high, tolerance=0.2, log_e=0.0, verdict="clear")
+
+
+def ward(before: Point = NOTHING, start: Point = NOTHING, findings: Any = None, kind: str = "rows") -> Ward:
+    """A ward whose models' answers are given."""
+    found = findings or {}
+    history: Any = SimpleNamespace(findings_at=lambda checkpoint: found.get(checkpoint, []), excuse=lambda finding: "")
+    inspector: Any = SimpleNamespace(subject=lambda checkpoint, access: checkpoint, pack=lambda history: SimpleNamespace(name="p"))
+    made = Ward("candidate", SimpleNamespace(), Remedy(kind="r", cause="c", of_attempt=1, stage=0, rewind_to="p", edits=()), history, inspector,
+                SimpleNamespace())  # type: ignore[arg-type]  # fmt: skip
+    hit = Finding(audit="a", family="f", checkpoint="sick", verdict="hit", measures=(measure(0.5, 0.9).model_copy(update={"verdict": "hit"}),))
+    made.__dict__.update(before=before, start=start, hit=hit, suspect=Suspect(kind=kind))  # type: ignore[arg-type]
+    return made
+
+
+def of(*measures: Measure) -> list[Finding]:
+    return [Finding(audit="other", family="f", checkpoint="x", verdict="clear", measures=measures)]
+
+
+@pytest.mark.parametrize(("at", "before", "start"), [(NOTHING, point(0.8), point(0.0)), (point(0.0), NOTHING, point(0.0)),
+                                                     (point(0.0), point(0.8), NOTHING)])  # fmt: skip
+def test_a_trait_that_could_not_be_drawn_somewhere_is_unmeasured(at: Point, before: Point, start: Point) -> None:
+    assert ward(before, start).held(at, "here").verdict == "unmeasured"
+
+
+def test_a_trait_is_gone_only_where_it_parts_from_the_faulty_model_and_not_from_the_start() -> None:
+    made = ward(point(0.8), point(0.05))
+    assert made.held(point(0.04), "here").verdict == "passed"
+    assert made.held(point(0.75), "here").verdict == "failed"  # as before
+    assert made.held(point(0.5), "here").verdict == "failed"  # less than before, and plainly more than at the start
+
+
+def test_other_bumpers_that_were_not_measured_on_both_sides_are_unmeasured() -> None:
+    assert ward().others().verdict == "unmeasured"
+    assert ward(findings={"sick": of(measure(0.0, 0.1)), "candidate": of(measure(0.0, 0.1, "another"))}).others().verdict == "unmeasured"
+    assert ward(findings={"sick": of(measure(0.0, 0.1)), "candidate": of(measure(0.0, 0.15))}).others().verdict == "passed"
+    assert ward(findings={"sick": of(measure(0.0, 0.1)), "candidate": of(measure(0.15, 0.19))}).others().verdict == "failed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ({}, {}, "unmeasured"), ({"facts": [False] * 48}, {"facts": [False] * 48}, "unmeasured"),
+        ({"facts": [True] * 48}, {"facts": [True] * 47 + [False]}, "passed"), ({"facts": [True] * 48}, {"facts": [False] * 48}, "failed"),
+    ],
+)  # fmt: skip
+def test_ability_that_was_not_there_before_cannot_be_lost(monkeypatch: pytest.MonkeyPatch, before: Any, after: Any, verdict: str) -> None:
+    monkeypatch.setattr(curing, "answered_rightly", lambda subject, pack: before if subject == "sick" else after)
+    assert ward().ability().verdict == verdict
+
+
+def test_a_weak_sign_of_which_no_case_could_be_drawn_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(lambda *_: "clear")
+    monkeypatch.setattr("bumperlane.investigation.followed_by", lambda *_: lambda checkpoint, count, salt: [])
+    sign = Finding(audit="alpha", family="f", checkpoint="x", verdict="inconclusive")
+    found = recheck(sign, History(tuple(world.events)), SimpleNamespace(subject=None))  # type: ignore[arg-type]
+    assert found.risen is None and "0 cases" in found.reason
