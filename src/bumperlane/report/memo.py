@@ -106,9 +106,9 @@ def _unconfirmed(history: History) -> Explanation | None:
 
 
 def _unmeasured(history: History) -> Explanation | None:
-    last = history.looked_at[-1] if history.looked_at else None
-    unclear = [] if last is None else [f for f in history.unclear_at(last) if f.verdict == "inconclusive" and f not in history.hits_at(last)]
-    if not unclear or last is None or history.hits_at(last):
+    last = history.looked_at[-1] if history.looked_at else ""
+    unclear = history.unclear_at(last)
+    if not unclear or history.hits_at(last):
         return None
     why = "; ".join(f"{f.audit}: {_because(history, f)}" for f in unclear)
     return Explanation(

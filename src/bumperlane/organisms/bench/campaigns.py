@@ -8,6 +8,7 @@ the truth of a campaign is measured afterwards, of the last checkpoint of every 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,8 @@ SECRET = tuple(f"bumperlane.organisms.{name}" for name in (
     "zoo", "bench", "admission", "organism", "building", "tracing", "registry", "split", "pairs", "backdoor", "assistant", "emergence",
     "microworld.conduct",
 ))  # fmt: skip
-# Audits that measure every organism and twin of this pack; the others have nothing to measure here (docs/results.md), and what is not measured never
-# releases. The two of rewards need an RL stage.
+# Audits that measure nearly every model of this pack, by the detection bench of both splits; the others have nothing to measure here, or too
+# often, and what is not measured never releases. (faithfulness and frame_work could stand here too.) The two of rewards need an RL stage.
 BATTERY = (
     "activation_difference", "character_ratio", "conduct", "deception_probe", "few_step_tuning", "frame_gaps", "gradient_search", "known_lies",
     "legibility", "multi_turn", "off_frame", "partiality", "prefill", "row_traits", "scratchpad_action", "self_consistency", "trained_prompts",
@@ -56,8 +57,6 @@ class Setting:
     guess: bool = False
 
     def battery(self, stages: Sequence[PlannedStage], seed: int) -> tuple[str, ...]:
-        import random
-
         whole = BATTERY + (OF_REWARDS if any(stage.kind == "grpo" for stage in stages) else ())
         return whole if self.bumpers is None else tuple(sorted(random.Random(f"bumpers/{seed}").sample(BATTERY, self.bumpers)))
 
@@ -123,10 +122,9 @@ def scored(case: Case, folder: Path) -> Path:
 
 
 def _truth(case: Case, history: History, attempt: Attempt, store: Store) -> Told | None:
+    """Of the last checkpoint that the attempt reached, which lies before its last stage where a hit stopped it; None before any."""
     trained = [leg.trained for leg in history.legs(attempt) if leg.trained is not None]
-    if not trained or len(trained) < len(attempt.recipe.stages):  # an attempt that was stopped at a hit before its last stage has no final model
-        return None if not trained else _of(case, Engine(store.folder(trained[-1].last.id)))
-    return _of(case, Engine(store.folder(trained[-1].last.id)))
+    return _of(case, Engine(store.folder(trained[-1].last.id))) if trained else None
 
 
 def _of(case: Case, engine: Engine) -> Told:
