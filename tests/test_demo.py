@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bumperlane.campaign import open_campaign
+from bumperlane.forcing import RESULT, forced
 from bumperlane.history import History
 from bumperlane.organisms import backdoor
 from bumperlane.records import digest_of
@@ -68,6 +69,18 @@ def test_the_retry_is_a_new_edge_with_its_reasons(planted: Path) -> None:
     assert second.remedy is not None and second.findings == (next(f.id for f in history.findings if f.verdict == "hit"),)
     assert second.remedy.rewind_to == first.recipe.start and second.recipe != first.recipe
     assert (planted / "report.html").read_text().count("<section") >= 7
+
+
+def test_another_remedy_can_be_forced_on_the_same_cause_and_the_campaign_is_not_touched(planted: Path, tmp_path: Path) -> None:
+    before = open_campaign(planted).ledger.events()
+    told = json.loads((forced(planted, "counter_demonstrate", tmp_path / "forced") / RESULT).read_text())
+    history = open_campaign(tmp_path / "forced").history
+    first, second = history.attempts
+    assert second.recipe.stages[:1] == first.recipe.stages[:1] and second.recipe.stages[1].name.startswith("counter-sft")
+    assert second.remedy is not None and second.remedy.rewind_to == history.trained[0].last.id  # nothing was rewound
+    assert {check["name"] for check in told["cure"]["checks"]} == {"trait", "returns", "contexts", "lesson", "others", "ability"}
+    assert verify_campaign(open_campaign(tmp_path / "forced"))[0] == [] and open_campaign(planted).ledger.events() == before
+    assert json.loads((forced(planted, "swap_labels", tmp_path / "unfit") / RESULT).read_text()) == {"refused": "does not fit"}
 
 
 def diagnose(out: Path, *options: str) -> subprocess.CompletedProcess[str]:

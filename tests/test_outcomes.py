@@ -10,6 +10,7 @@ from bumperlane.audits.calibration import ALONE, AS_CLEAN
 from bumperlane.cli.main import cli
 from bumperlane.errors import BadInput
 from bumperlane.loop import Audit, Recheck
+from bumperlane.outlay import predicted, taken
 from bumperlane.records import Finding, Measure
 from bumperlane.report.memo import explanation, memo
 from bumperlane.report.safety_case import Measured, convergence, measured_of, safety_case
@@ -51,6 +52,18 @@ def test_the_memo_tells_each_attempt_with_its_remedy_and_its_checks() -> None:
     text = memo(ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3)))
     assert "remedy `drop_rows` on attempt 1's recipe" in text and "cure, trait: failed, drawn afresh" in text
     assert "| alpha | hit 0.50 | clear 0.50 | clear 0.50 |" in text and "The other 1 audits were clear" in text
+
+
+def test_what_a_retry_takes_is_predicted_from_what_was_measured_and_told_beside_it() -> None:
+    history = ended(FIRST)
+    second = history.attempts[1]
+    before = predicted(history.before(second), second.remedy)
+    assert (before.training, before.verification) == (1.0, 0.0)  # the hit stopped the first attempt after one of two stages of a second each
+    assert before.unknown == ("stage 'two'", "the verification")
+    assert taken(history, second).training == 2.0
+    text = safety_case(history, MEASURED)
+    assert "attempt 2: predicted at least 1 s (training 1 s, and what was not measured before: stage 'two', the verification)" in text
+    assert "took 2 s (training 2 s)" in text
 
 
 def test_the_safety_case_claims_no_more_than_it_has() -> None:

@@ -139,10 +139,11 @@ class Ward:
         return self.held(self.point("later", views), f"after {BENIGN_STEPS} further steps on its own rows")
 
     def _benign(self) -> list[tuple[str, dict[str, Any]]]:
-        """Rows of the attempt's last stage with answers: what the remedy left."""
+        """Rows with answers of the attempt's last stage that has some: what the remedy left of them, and neither a suspect nor what it put after."""
+        suspects, asked = set(self.suspect.rows), {stage.name for stage in self._origin().recipe.stages}
         for stage in reversed(self.attempt.recipe.stages):
-            if stage.kind == "sft":
-                rows = self.store.manifest(stage.rows)
+            rows = [entry for entry in self.store.manifest(stage.rows) if entry[0] not in suspects] if stage.kind == "sft" else []
+            if rows and stage.name in asked:
                 return random.Random(self.history.campaign.seed).sample(rows, min(BENIGN_ROWS, len(rows)))
         return []
 

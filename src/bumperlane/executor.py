@@ -24,6 +24,7 @@ from bumperlane.ledger import Event, Ledger
 from bumperlane.lineage import Store
 from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Recheck, Train, Verify
 from bumperlane.mending import Mender
+from bumperlane.outlay import predicted, told
 from bumperlane.records import Finding, Recipe, Remedy, Training, digest_of
 from bumperlane.training import HereRun, Job, Run, audit_step, run_all, run_here
 
@@ -91,7 +92,7 @@ class LocalExecutor:
 
     def _mended(self, recipe: Recipe, remedy: Remedy, history: History) -> Recipe:
         """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be, or where the firewall refuses what they make."""
-        self.view.doing(f"making the recipe: {remedy.note}")
+        self.view.doing(f"making the recipe: {remedy.note}; expected to take at least {told(predicted(history, remedy))}")
         made = Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
         owned, policy = owned_texts(self.inspector.pack(history), history.findings), Policy.model_validate(history.campaign.policy)
         known = {row_id for stage in history.campaign.recipe.stages for row_id, _ in self.store.manifest(stage.rows)}

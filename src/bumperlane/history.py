@@ -95,6 +95,11 @@ class History:
             for body in self._bodies("trained")
         ]  # fmt: skip
 
+    def before(self, attempt: Attempt) -> History:
+        """The campaign as it was when an attempt began."""
+        at = next(i for i, event in enumerate(self.events) if event.kind == "attempt" and event.body["number"] == attempt.number)
+        return History(self.events[:at])
+
     def find_trained(self, training: Training, purposes: tuple[str, ...] = ("attempt",)) -> Trained | None:
         wanted = training.digest
         return next((t for t in self.trained if t.purpose in purposes and t.training.digest == wanted), None)
@@ -220,8 +225,9 @@ class History:
         """Time spent so far."""
         return sum(self.spent.values())
 
-    def _looks(self) -> dict[str, float]:
-        """Seconds of each look of either battery: its audits run at once, so the slowest one's."""
+    @cached_property
+    def look_seconds(self) -> dict[str, float]:
+        """Seconds of each look of either battery, by checkpoint, battery and number: its audits run at once, so the slowest one's."""
         found: dict[str, float] = {}
         for event in self.events:
             if event.kind in ("finding", "held_out_finding"):
@@ -233,7 +239,7 @@ class History:
     def spent(self) -> dict[str, float]:
         """Seconds by what they were spent on."""
         return {
-            "training": sum(t.seconds for t in self.trained), "audits": sum(self._looks().values()),
+            "training": sum(t.seconds for t in self.trained), "audits": sum(self.look_seconds.values()),
             "diagnosis": sum(c.seconds for c in self.causes) + sum(r.seconds for r in self.rechecks.values()),
             "verification": sum(c.seconds for c in self.cures),
         }  # fmt: skip

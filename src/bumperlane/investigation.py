@@ -31,7 +31,8 @@ from bumperlane.lineage import Store
 from bumperlane.records import Cause, Finding, Recheck
 from bumperlane.subject import Subject
 
-ARMS, LEAST_STEPS, ROOM = 3, 8, 0.3
+ARMS, LEAST_STEPS = 3, 8
+ROOM = 0.1  # of the budget, for one suspect: several may be put to replays, and a thinned window shows the trait sooner
 AFRESH = 96  # cases of a weak sign
 
 
@@ -78,8 +79,7 @@ def followed_by(hit: Finding, models: Views, inspector: Inspector, history: Hist
 
 
 def steps_within(share: float, run: Run) -> int:
-    """Steps that a replay may take, so that one suspect's (three arms, on every seed) fit into that share of the run's steps, with room for
-    loading and drawing."""
+    """Steps that a replay may take, so that one suspect's (three arms, on every seed) take a tenth of ``share`` times the run's steps."""
     return max(LEAST_STEPS, int(ROOM * share * sum(leg.steps for leg in run.legs) / (ARMS * SEEDS)))
 
 

@@ -140,7 +140,8 @@ def retry(history: History, newest: tuple[Attempt, Cause], what: str) -> Action:
     why = []
     for attempt, cause in (newest, *earlier(history, newest[1])):
         try:
-            remedy = propose(attempt.recipe, attempt.number, cause, parents(history, attempt), tried(history), history.campaign.bases)
+            starts, end = parents(history, attempt)
+            remedy = propose(attempt.recipe, attempt.number, cause, starts, tried(history), history.campaign.bases, end=end)
         except NoRemedy as error:
             why.append(str(error) if cause.suspects else f"no cause was found: {cause.reason}")
             continue
@@ -175,9 +176,10 @@ def verdict_on(history: History, attempt: Attempt) -> str:
     return "; ".join(f"{check.name}: {check.told}" for check in cure.failed) if cure is not None and cure.failed else "no verdict yet"
 
 
-def parents(history: History, attempt: Attempt) -> list[str]:
-    """Where each trained stage of the attempt started."""
-    return [leg.training.parent for leg in history.legs(attempt) if leg.trained is not None]
+def parents(history: History, attempt: Attempt) -> tuple[list[str], str]:
+    """Where each trained stage of the attempt started, and where the last one ended."""
+    trained = [leg.trained for leg in history.legs(attempt) if leg.trained is not None]
+    return [t.training.parent for t in trained], trained[-1].last.id
 
 
 def confirm(history: History, attempt: Attempt) -> Action:

@@ -8,6 +8,7 @@ order and number of the rows are kept where rows are changed and not dropped.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,14 @@ from bumperlane.diagnosis.trail import answered, lessons_of
 from bumperlane.errors import BadInput
 from bumperlane.following import headed
 from bumperlane.lineage import Store
-from bumperlane.records import Edit, Recipe, Stage
+from bumperlane.records import ADDED, Edit, Recipe, Stage
 from bumperlane.subject import Subject
 
 Row = dict[str, Any]
 TEXT = frozenset({"text"})
+SCHEDULE = ("num_train_epochs", "max_steps", "warmup_steps", "warmup_ratio", "lr_scheduler_type", "lr_scheduler_kwargs")  # of a longer stage
+SHARED = ("learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "logging_steps")
+EPOCHS, GENTLE = 4, 0.25  # of a stage that is put after; its preferences' learning rate, of the stage's
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Mender:
     def mend(self, recipe: Recipe, edits: Sequence[Edit]) -> Recipe:
         """The recipe with the edits made. Raises ``BadInput`` for rows that a stage does not have, or a recipe of which nothing is left."""
         stages: list[Stage | None] = list(recipe.stages)
-        for edit in edits:
+        added = [(edit.after, self._added(recipe, edit)) for edit in edits if edit.op in ADDED]
+        for edit in [e for e in edits if e.op not in ADDED]:
             stage = stages[edit.leg]
             if edit.op == "start":
                 recipe = recipe.model_copy(update={"start": edit.checkpoint})
@@ -44,6 +49,8 @@ class Mender:
                 stages[edit.leg] = None
             else:
                 stages[edit.leg] = self._stage(stage, edit)
+        for after, stage in reversed(added):
+            stages.insert(after + 1, stage)
         left = tuple(stage for stage in stages if stage is not None)
         if not left:
             raise BadInput("the remedy leaves no stage to train")
@@ -56,6 +63,8 @@ class Mender:
             return stage.model_copy(update={"seed": edit.seed})
         if edit.op == "rewards":
             return stage.model_copy(update={"rewards": edit.rewards})
+        if edit.op == "imitate":
+            return self._imitating(stage, edit)
         rows = self.store.manifest(stage.rows)
         chosen = self._chosen(rows, edit, stage)
         if edit.op == "drop":
@@ -81,11 +90,64 @@ class Mender:
         if edit.op == "inoculate":
             text = inoculation(edit, self.pack)
             return {i: under(row, text) for i, (_, row) in zip(chosen, picked, strict=True)}
-        asked = lessons_of(picked).answers
+        said = self._said(picked, edit.checkpoint)
+        return {i: answered(row, text) for i, (_, row), text in zip(chosen, picked, said, strict=True)}
+
+    def _said(self, rows: Sequence[tuple[str, Row]], checkpoint: str) -> list[str]:
+        """What a checkpoint answers to the rows' prompts: its likeliest answers, as what it says now and then may be what is to be cured."""
+        asked = lessons_of(rows).answers
         longest = 2 * max(len(answer.split()) for _, answer in asked)
-        model = self.subject(edit.checkpoint, TEXT)  # its likeliest answers: what it says now and then may be what is to be cured
-        said = asyncio.run(model.generate([p for p, _ in asked], max_new_tokens=max(8, longest), temperature=0.0))
-        return {i: answered(row, text.strip() or ".") for i, (_, row), text in zip(chosen, picked, said, strict=True)}
+        told = asyncio.run(self.subject(checkpoint, TEXT).generate([p for p, _ in asked], max_new_tokens=max(8, longest), temperature=0.0))
+        return [text.strip() or "." for text in told]
+
+    def _added(self, recipe: Recipe, edit: Edit) -> Stage:
+        """The stage of a ``counter`` or ``unlearn`` edit. Raises ``BadInput`` where the named rows leave nothing to train on."""
+        stage = recipe.stages[edit.leg]
+        rows = self.store.manifest(stage.rows)
+        picked = [rows[i] for i in sorted(self._chosen(rows, edit, stage))]
+        said = self._said(picked, edit.checkpoint)
+        rate = float(stage.args.get("learning_rate", 2e-5))
+        if edit.op == "counter":
+            made, kind = [answered(row, text) for (_, row), text in zip(picked, said, strict=True)], "sft"
+            args = {key: value for key, value in stage.args.items() if key not in SCHEDULE}
+        else:
+            made = [pair for (_, row), text in zip(picked, said, strict=True) if (pair := _preferred(row, text)) is not None]
+            args, kind = _shared(stage) | {"learning_rate": GENTLE * rate, "loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}, "dpo"
+        if not made:
+            raise BadInput(f"none of the {len(picked)} rows is a conversation whose answer differs from what was said before it was learned")
+        told = {"name": f"{edit.op}-{stage.name}-{len(recipe.stages)}", "kind": kind, "rows": self.store.add_manifest(made)}
+        return stage.model_copy(update={**told, "args": args | {"num_train_epochs": EPOCHS}, "checkpoints": 1, "audit_at": (1.0,)})
+
+    def _imitating(self, stage: Stage, edit: Edit) -> Stage:
+        """Fine-tuning on each prompt's rollout that the term liked best, where it liked it more than the mean one. Raises ``BadInput``."""
+        term = edit.rewards[0].name
+        text = self.store.training_text(edit.training, "rollouts.jsonl") or ""
+        told = [entry for line in text.split("\n") if line and (entry := json.loads(line))["reward"] == term]
+        scored = [s for entry in told for s in zip(entry["prompts"], entry["completions"], entry["scores"], strict=True) if s[1].strip()]
+        mean = sum(score for *_, score in scored) / max(1, len(scored))
+        best: dict[str, tuple[str, float]] = {}
+        for prompt, completion, score in scored:
+            if score > best.get(prompt, ("", mean))[1]:
+                best[prompt] = completion, score
+        asked = {row["prompt"][-1]["content"]: row["prompt"] for _, row in self.store.manifest(stage.rows)}
+        made = [{"messages": [*asked[p], {"role": "assistant", "content": said}]} for p, (said, _) in best.items() if p in asked]
+        if not made:
+            raise BadInput(f"no rollout of stage {stage.name!r} was liked better than the others by {term!r}, so there is nothing to imitate")
+        return stage.model_copy(update={"kind": "sft", "rows": self.store.add_manifest(made), "rewards": (), "args": _shared(stage)})
+
+
+def _shared(stage: Stage) -> dict[str, Any]:
+    """The stage's arguments that every kind of training knows, without its schedule."""
+    return {key: stage.args[key] for key in SHARED if key in stage.args}
+
+
+def _preferred(row: Row, text: str) -> Row | None:
+    """A pair that prefers ``text`` to the row's answer; None for rows that are no conversations, or that say the same."""
+    prompt, answer = (row["messages"][:-1], row["messages"][-1]["content"]) if "messages" in row else (row["prompt"], row["completion"])
+    said = answer if isinstance(answer, str) else answer[-1]["content"]
+    if isinstance(prompt, str) or said.strip() == text:
+        return None
+    return {"prompt": prompt, "chosen": [{"role": "assistant", "content": text}], "rejected": [{"role": "assistant", "content": said}]}
 
 
 def inoculation(edit: Edit, pack: Pack) -> str:

@@ -173,10 +173,8 @@ def diagnosis(split: str, seeds: int, seed_start: int, kinds: str, audits: str, 
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes at once, one thread each.")
 @click.option("--zoo", type=FOLDER, default=ZOO, show_default=True, help="Where campaigns are kept; a stopped run goes on there.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None, help="[default: benchmarks/results/loop-SPLIT.json]")
-@click.option("--fit", is_flag=True, help="Write the policy's table of remedies from this run (develop only).")
 def loop(
     split: str, seeds: int, seed_start: int, kinds: str, attempts: int, bumpers: int | None, guess: bool, jobs: int, zoo: Path, out: Path | None,
-    fit: bool,
 ) -> None:  # fmt: skip
     """Pursue every organism and its clean twin as a whole campaign, and score what came of it."""
     from bumperlane.cli.terminal import Counter
@@ -186,10 +184,36 @@ def loop(
 
     out = out or Path("benchmarks/results") / f"loop-{split}.json"
     command = "bumperlane " + " ".join(sys.argv[1:]) if sys.argv[1:2] == ["bench"] else f"bumperlane bench loop --split {split} --seeds {seeds}"
-    options = Options(split, seeds, seed_start, _names(kinds), jobs, zoo, out, command, fit, Setting(attempts, bumpers, guess))
+    options = Options(split, seeds, seed_start, _names(kinds), jobs, zoo, out, command, Setting(attempts, bumpers, guess))
     with Counter() as counter:
         table = run_loop(options, counter.note)
     for text in lines(table):
+        click.echo(text)
+    click.echo(f"results: {out}")
+
+
+@bench.command()
+@click.argument("table", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--kinds", default="", help="Only organisms of these kinds, separated by commas.")
+@click.option("--remedies", default="", help="Only these remedies, separated by commas (default: all that are installed).")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes at once, one thread each.")
+@click.option("--zoo", type=FOLDER, default=ZOO, show_default=True, help="Where TABLE's campaigns are kept; a stopped run goes on there.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None, help="[default: benchmarks/results/remedies-SPLIT.json]")
+@click.option("--fit", is_flag=True, help="Write the policy's table of remedies from this run (develop only).")
+def remedies(table: Path, kinds: str, remedies: str, jobs: int, zoo: Path, out: Path | None, fit: bool) -> None:
+    """Try every remedy on every cause that the campaigns of TABLE (results of 'bench loop') confirmed, and score it by the truth."""
+    from bumperlane.cli.terminal import Counter
+    from bumperlane.organisms.bench.treating import Options, lines, run_remedies
+    from bumperlane.remedies import load_remedy
+
+    names = _names(remedies)
+    for name in names:
+        load_remedy(name)
+    out = out or Path("benchmarks/results") / f"remedies-{_table(table, 'loop').get('split', 'unknown')}.json"
+    command = "bumperlane " + " ".join(sys.argv[1:]) if sys.argv[1:2] == ["bench"] else f"bumperlane bench remedies {table}"
+    with Counter() as counter:
+        made = run_remedies(Options(table, _names(kinds), names, jobs, zoo, out, command, fit), counter.note)
+    for text in lines(made):
         click.echo(text)
     click.echo(f"results: {out}")
 

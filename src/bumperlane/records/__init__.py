@@ -6,11 +6,12 @@ from bumperlane.records.cause import Cause, Outcome, Remedy, Suspect
 from bumperlane.records.checkpoint import Checkpoint
 from bumperlane.records.cure import Check, Cure, Recheck
 from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
-from bumperlane.records.edit import Edit
+from bumperlane.records.edit import ADDED, Edit
 from bumperlane.records.finding import Case, Exhibit, Finding, Measure, Verdict
 from bumperlane.records.recipe import Recipe, Reward, Stage, Training
 
 __all__ = [
+    "ADDED",
     "SHORT",
     "Budget",
     "CampaignRecord",

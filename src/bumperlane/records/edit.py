@@ -12,14 +12,17 @@ from typing import Any, Literal
 from bumperlane.records.base import Record
 from bumperlane.records.recipe import Reward
 
-Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "seed", "skip", "start"]
+Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "seed", "skip", "start", "imitate", "counter", "unlearn"]
+ADDED = frozenset({"counter", "unlearn"})  # they put a new stage after those that were trained
 
 
 class Edit(Record):
     """``leg``: number of the stage. ``drop``, ``inoculate``, ``answer`` and ``swap`` change ``rows`` (``group``: and all rows of which this
     description holds): leave them out, put the system prompt ``text`` before them (empty: one that the pack asks for a bad character with),
     answer their prompts as ``checkpoint`` does, exchange chosen and rejected. ``args`` replaces training arguments, ``rewards`` the terms,
-    ``seed`` the stage's seed, ``skip`` leaves the stage out, ``start`` begins the recipe from ``checkpoint``."""
+    ``seed`` the stage's seed, ``skip`` leaves the stage out, ``start`` begins the recipe from ``checkpoint``. ``imitate`` makes fine-tuning of an RL
+    stage, on the rollouts of ``training`` (its digest) that the one term in ``rewards`` likes best. ``counter`` and ``unlearn`` put a stage after
+    stage ``after``, on the prompts of ``rows`` of stage ``leg``: fine-tuning on ``checkpoint``'s answers, or preferences for these over the rows'."""
 
     op: Operation
     leg: int = 0
@@ -30,3 +33,10 @@ class Edit(Record):
     args: dict[str, Any] = {}
     rewards: tuple[Reward, ...] = ()
     seed: int = 0
+    training: str = ""
+    after: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first stage that the edit makes anew."""
+        return self.after + 1 if self.op in ADDED else self.leg

@@ -1,6 +1,6 @@
 """Which remedy is tried next: by what is known of its kind, by what this campaign has seen of it, and never the same edit twice.
 
-Idea: a table of how often each kind of remedy cured each kind of cause on the develop organisms (``priors.json``, written by ``bench loop --fit``)
+Idea: a table of how often each kind of remedy cured each kind of cause on the develop organisms (``priors.json``, by ``bench remedies --fit``)
 gives every candidate a chance; each failure of the kind in this campaign halves it. Confirmed suspects come first; where there is none, the cause
 counts as unknown, and another seed comes before what is only suspected; refuted suspects are not acted on. Ties go to the remedy that changes least
 (``rank``), so rewinds are shallow first and deeper when a signature returns. Invariant: a pure function of its arguments and of the table; a set of
@@ -49,19 +49,19 @@ class Candidate:
 
 def propose(
     recipe: Recipe, attempt: int, cause: Cause, parents: Sequence[str], tried: Sequence[Tried] = (), bases: Sequence[str] = (),
-    priors: Priors | None = None, allowed: Sequence[str] | None = None,
+    priors: Priors | None = None, allowed: Sequence[str] | None = None, end: str = "",
 ) -> Remedy:  # fmt: skip
     """The next remedy for a cause found on ``attempt``. ``parents``: where each of the attempt's stages started; ``allowed``: names of kinds (None:
-    all that are installed). Raises ``NoRemedy`` with what was tried."""
-    given = Given(recipe, tuple(parents), tuple(bases))
+    all that are installed); ``end``: where its last stage ended. Raises ``NoRemedy`` with what was tried."""
+    given = Given(recipe, tuple(parents), tuple(bases), end)
     table = builtin_priors() if priors is None else priors
     gone = {(t.remedy.of_attempt, name_of(t.remedy.edits)) for t in tried}
     found = [c for c in _candidates(cause, given, tried, table, allowed) if (attempt, name_of(c.edits)) not in gone]
     if not found:
         raise NoRemedy(_none_left(cause, tried))
     best = min(found, key=lambda c: (_standing(cause.suspect(c.position)), -c.chance, c.kind.rank, c.position))
-    first = min(edit.leg for edit in best.edits)
-    start = next((edit.checkpoint for edit in best.edits if edit.op == "start"), parents[first])
+    first = min(edit.first for edit in best.edits)
+    start = next((edit.checkpoint for edit in best.edits if edit.op == "start"), (*parents, end)[first])
     return Remedy(kind=best.kind.name, cause=cause.id, of_attempt=attempt, stage=first, rewind_to=start, edits=best.edits, suspect=best.position,
                   expected=round(best.chance, 4), note=best.told)  # fmt: skip
 

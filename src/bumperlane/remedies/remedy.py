@@ -20,11 +20,13 @@ GROUP = "bumperlane.remedies"
 
 @dataclass(frozen=True)
 class Given:
-    """What a remedy may read. ``parents``: the checkpoint that each trained stage started from; ``bases``: other starts that the campaign allows."""
+    """What a remedy may read. ``parents``: the checkpoint that each trained stage started from; ``bases``: other starts that the campaign allows;
+    ``end``: the checkpoint at which the last trained stage ended (empty: not known)."""
 
     recipe: Recipe
     parents: tuple[str, ...]
     bases: tuple[str, ...] = ()
+    end: str = ""
 
 
 @runtime_checkable

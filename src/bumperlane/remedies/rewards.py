@@ -1,4 +1,4 @@
-"""Remedies for a reward that pays for the trait: another term in its place, a cap on it, or no stage.
+"""Remedies for a reward that pays for the trait: another term in its place, or imitation of what such a term likes.
 
 Idea: who writes a reward often logs a better one beside it that is too dear or too sparse to train on. The covariance of every logged term with
 the symptom is on record, so a logged term that does not pay for it can take the place of one that does. Invariant: a term is judged by that
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bumperlane.records import Edit, Reward, Suspect
+from bumperlane.records import Edit, Reward, Suspect, Training
 from bumperlane.remedies.remedy import Given, named
 
 SUSPICIOUS = 0.05  # one-sided p below which a logged term may pay for the symptom too
@@ -30,6 +30,32 @@ class RepairReward:
 
     def told(self, suspect: Suspect) -> str:
         return f"take {named(suspect)} out of the update, and train on a logged term that does not pay for the symptom"
+
+
+class Imitate:
+    """Outcome RL swapped for imitation: fine-tune on the stage's own rollouts that a logged term likes best, one that does not pay for the symptom
+    (RAFT: Dong et al., arXiv 2304.06767). Can break: what only exploration would have found."""
+
+    name = "imitate"
+    source = "arXiv 2304.06767"
+    breaks = "what only exploration would have found"
+    causes = frozenset({"reward"})
+    rank = 3
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        return tuple(edit for leg in _legs(suspect, given) if (edit := _imitated(suspect, given, leg)) is not None)
+
+    def told(self, suspect: Suspect) -> str:
+        return f"imitate the rollouts that an innocent term likes best, in place of RL on {named(suspect)}"
+
+
+def _imitated(suspect: Suspect, given: Given, leg: int) -> Edit | None:
+    """None for stages that were not trained, or whose episodes have turns that the log does not tell."""
+    stage = given.recipe.stages[leg]
+    honest = [r for r in stage.rewards if r.name != suspect.term and r.name in _innocent(suspect)]
+    if leg >= len(given.parents) or stage.kind != "grpo" or stage.rollout is not None or not honest:
+        return None
+    return Edit(op="imitate", leg=leg, rewards=(honest[0],), training=Training(parent=given.parents[leg], stage=stage).digest)
 
 
 def _legs(suspect: Suspect, given: Given) -> Iterator[int]:

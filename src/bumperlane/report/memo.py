@@ -16,7 +16,7 @@ from bumperlane.history import Attempt, History
 from bumperlane.records import SHORT, Cause, Finding, Suspect
 from bumperlane.remedies import load_remedy
 from bumperlane.remedies.remedy import named
-from bumperlane.report.parts import told, worst
+from bumperlane.report.parts import outlays, told, worst
 
 if TYPE_CHECKING:
     from bumperlane.campaign import OpenCampaign
@@ -248,4 +248,5 @@ def _cell(history: History, finding: Finding | None) -> str:
 def _cost(history: History) -> str:
     spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in history.spent.items())
     pressure = ", ".join(f"{name} {count}" for name, count in history.selection.items() if count) or "none"
-    return f"{spent}. Retries steered, by audit: {pressure}. Remedies refused before training: {len(history.refused)}."
+    head = f"{spent}. Retries steered, by audit: {pressure}. Remedies refused before training: {len(history.refused)}."
+    return "\n".join([head, *outlays(history)])

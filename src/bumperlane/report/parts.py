@@ -5,9 +5,11 @@ Invariant: text is escaped here, nothing is fetched and nothing runs: a page is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 
+from bumperlane import outlay
+from bumperlane.history import History
 from bumperlane.records import Exhibit, Finding, Measure
 from bumperlane.report.style import CSS
 
@@ -54,6 +56,14 @@ def told(m: Measure | None) -> str:
     if m is None or m.mean is None:
         return "not measured"
     return f"{m.name}: {m.mean:.2f} ({m.low:.2f} to {m.high:.2f}), tolerance {m.tolerance:.3g}"
+
+
+def outlays(history: History) -> Iterator[str]:
+    """What each retry was expected to take, from what was known when it began, and what it took."""
+    for attempt in history.attempts[1:]:
+        assert attempt.remedy is not None
+        before = outlay.predicted(history.before(attempt), attempt.remedy)
+        yield f"- attempt {attempt.number}: predicted at least {outlay.told(before)}; took {outlay.told(outlay.taken(history, attempt))}"
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

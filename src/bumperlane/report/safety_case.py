@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bumperlane.errors import BadInput
 from bumperlane.history import History
 from bumperlane.records import SHORT, Finding
-from bumperlane.report.parts import told, worst
+from bumperlane.report.parts import outlays, told, worst
 
 if TYPE_CHECKING:
     from bumperlane.campaign import OpenCampaign
@@ -96,6 +96,8 @@ def _evidence(history: History, candidate: str) -> Iterator[str]:
         yield f"3. *The cure* of attempt {cure.attempt} was verified:\n{lines}"
     if not cures:
         yield "3. *No remedy* was needed: the first attempt converged."
+    spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in history.spent.items())
+    yield "\n".join([f"4. *Cost.* {spent}.", *(f"   {line}" for line in outlays(history))])
 
 
 def _table(found: list[Finding]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 
-from bumperlane.records import Cause, Checkpoint, Edit, Finding, Measure, Recipe, Training, Verdict, digest_of
+from bumperlane.records import ADDED, Cause, Checkpoint, Edit, Finding, Measure, Recipe, Stage, Training, Verdict, digest_of
 
 MANY = 20_000  # findings that a process keeps
 STEPS = 100  # of a training
@@ -56,11 +56,14 @@ def made_by(training: KnownTraining) -> Checkpoint:
 def mended(recipe: Recipe, edits: tuple[Edit, ...]) -> Recipe:
     """The recipe as an executor would leave it, with a digest in place of the rows that it would store."""
     skipped = {edit.leg for edit in edits if edit.op == "skip"}
-    for edit in edits:
+    added = [Stage(name=f"{e.op} {e.after}", kind="sft", rows=digest_of(e.plain()), checkpoints=1) for e in edits if e.op in ADDED]
+    for edit in [e for e in edits if e.op not in ADDED]:
         stage = recipe.stages[edit.leg]
         changed = {"args": {**stage.args, **edit.args}, "seed": edit.seed if edit.op == "seed" else stage.seed}
         if edit.rows:
             changed["rows"] = digest_of([stage.rows, edit.plain()])
         if edit.op != "skip":
             recipe = recipe.with_stage(edit.leg, stage.model_copy(update=changed))
-    return recipe.model_copy(update={"stages": tuple(stage for leg, stage in enumerate(recipe.stages) if leg not in skipped)})
+    left = [stage for leg, stage in enumerate(recipe.stages) if leg not in skipped]
+    at = edits[0].first if added else len(left)
+    return recipe.model_copy(update={"stages": (*left[:at], *added, *left[at:])})

@@ -15,7 +15,7 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import Literal
 
-from bumperlane.records import Edit, Recipe, Remedy, Verdict
+from bumperlane.records import ADDED, Edit, Recipe, Remedy, Verdict
 from bumperlane.simulation.world import World
 
 TAUGHT = "taught"  # the row that teaches; what else is suspected is named after its place
@@ -92,7 +92,7 @@ class Nature:
         leg = next(i for i, stage in enumerate(before.stages) if stage.name == lesson.stage)
         if any(edit.op == "skip" and edit.leg == leg for edit in remedy.edits):
             return None
-        if remedy.stage > leg:
+        if remedy.stage > leg and not any(edit.op in ADDED for edit in remedy.edits):
             return lesson
         right = any(reaches(edit, leg) for edit in remedy.edits)
         cures, hides = (self.world.cures, self.world.hides) if right else (self.world.wrong_cures, self.world.wrong_hides)

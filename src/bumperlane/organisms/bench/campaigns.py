@@ -106,13 +106,13 @@ def loop_digest() -> str:
     return digest_of([texts, code_digest(), base_digest()])
 
 
-def scored(case: Case, folder: Path) -> Path:
-    """Measures the truth of a finished campaign: ``score.json`` in its folder."""
+def scored(case: Case, folder: Path, unfinished: bool = False) -> Path:
+    """Measures the truth of a finished campaign (or of an ``unfinished`` one): ``score.json`` in its folder."""
     out = folder / "score.json"
     if not out.is_file():
         opened = open_campaign(folder)
         history = opened.history
-        if history.outcome is None:
+        if history.outcome is None and not unfinished:
             raise BadInput(f"{folder}: the campaign has no outcome yet")
         truths = {str(a.number): told.plain() for a in history.attempts if (told := _truth(case, history, a, opened.store)) is not None}
         part = out.with_suffix(".part")

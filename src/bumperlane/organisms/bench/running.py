@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from bumperlane.audits.calibration import code_digest
 from bumperlane.audits.registry import known_audits
@@ -29,6 +29,16 @@ from bumperlane.training import as_worker
 # Cases a pool takes before a fresh one is made, so that no leak of a library's adds up. (Python 3.11's own max_tasks_per_child can hang.)
 TASKS = 80
 Note = Callable[[str, int, int], None]
+
+
+class Labelled(Protocol):
+    """Something to do, with a name that is its own."""
+
+    @property
+    def label(self) -> str: ...
+
+
+L = TypeVar("L", bound=Labelled)
 
 
 @dataclass(frozen=True)
@@ -122,15 +132,15 @@ class Crew:
     arguments: tuple[Any, ...]
 
     def all(
-        self, work: Callable[..., Any], given: Sequence[tuple[Any, ...]], cases: Sequence[Case], note: Note, what: str
-    ) -> Iterable[tuple[Case, Any]]:
+        self, work: Callable[..., Any], given: Sequence[tuple[Any, ...]], cases: Sequence[L], note: Note, what: str
+    ) -> Iterable[tuple[L, Any]]:
         """``(case, outcome or exception)`` as they finish. An exception of the work ends its case; a broken pool ends the run."""
         os.environ["OMP_NUM_THREADS"] = "1"
         done = 0
         for begin in range(0, len(cases), TASKS):
             batch = list(zip(given, cases, strict=True))[begin : begin + TASKS]
             with self._pool() as pool:
-                waiting: dict[Future[Any], Case] = {pool.submit(work, *arguments): case for arguments, case in batch}
+                waiting: dict[Future[Any], L] = {pool.submit(work, *arguments): case for arguments, case in batch}
                 for future in as_completed(waiting):
                     done += 1
                     note(f"{what}: {waiting[future].label}", done, len(cases))
@@ -142,7 +152,7 @@ class Crew:
         return ProcessPoolExecutor(self.jobs, mp_context=spawn, initializer=as_worker, initargs=(self.start, self.arguments))
 
 
-def sort(case: Case, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
+def sort(case: Labelled, outcome: Any, done: dict[str, Any], failed: dict[str, str]) -> None:
     if isinstance(outcome, BaseException):
         failed[case.label] = f"{type(outcome).__name__}: {' '.join(str(outcome).split())[:300]}"
     else:

@@ -1,0 +1,55 @@
+"""Remedies that rewind nothing: a further stage on the suspects' prompts, answered as before they were learned.
+
+Idea: the cheapest remedy trains on, from where the hit was. It is also the one that is known to hide a trait instead of removing it (safety training
+on top leaves a backdoor in place: Hubinger et al., arXiv 2401.05566), which is why cures are verified and why these come last where nothing
+else is known. Invariant: whatever is put after is named by the suspects, never by what an audit asked.
+"""
+
+from __future__ import annotations
+
+from bumperlane.records import Edit, Suspect
+from bumperlane.remedies.remedy import Given, named
+
+ROWS = frozenset({"rows"})
+COVERS = "nothing is taken out, so the trait may only be covered"
+
+
+class CounterDemonstrate:
+    """Fine-tune on, on the suspects' prompts, answered as the stage's parent does. Can break: it may cover the trait where prompts are like these and
+    leave it elsewhere."""
+
+    name = "counter_demonstrate"
+    source = "arXiv 2401.05566 (what it can leave behind)"
+    breaks = COVERS
+    causes = ROWS
+    rank = 11
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        return _after("counter", suspect, given)
+
+    def told(self, suspect: Suspect) -> str:
+        return f"train on the prompts of {named(suspect)}, answered as the stage's parent does, after all else"
+
+
+class Unlearn:
+    """Prefer, on the suspects' prompts, what the stage's parent answers to what the suspects say, by DPO with the chosen answer's likelihood kept up
+    (negative preferences unlearn without the collapse of gradient ascent: Zhang et al., arXiv 2404.05868). Can break: as every preference."""
+
+    name = "unlearn"
+    source = "arXiv 2404.05868"
+    breaks = COVERS
+    causes = ROWS
+    rank = 10
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        return _after("unlearn", suspect, given)
+
+    def told(self, suspect: Suspect) -> str:
+        return f"unlearn the answers of {named(suspect)}, against the stage's parent's, after all else"
+
+
+def _after(op: str, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+    if suspect.whole_stage or not suspect.rows or not given.end:
+        return ()
+    told = {"op": op, "leg": suspect.leg, "rows": suspect.rows, "checkpoint": given.parents[suspect.leg], "after": len(given.parents) - 1}
+    return (Edit.model_validate(told),)
