@@ -41,7 +41,7 @@ FOLLOWED = 3  # traits followed one after the other until a cause is confirmed
 class Settings:
     """``budget``: seconds of replays (None: no limit); ``most_steps``: of one replay; ``force``: follow the first trait, whether or not it can be
     seen here; ``more``: attributors that are shown and not weighed; ``work``: folder in which pieces are kept; ``fused``: in place of the
-    package's fusion; ``accused``: ids of rows that are checked before any that are looked for."""
+    package's fusion; ``accused``: ids of rows that are checked before any that are looked for; ``leads``: rows are named without replays."""
 
     seed: int = 0
     seeds: int = SEEDS
@@ -52,6 +52,7 @@ class Settings:
     work: Path | None = None
     fused: Fusion | None = None
     accused: tuple[str, ...] = ()
+    leads: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def diagnose(run: Run, models: Models, traits: Sequence[Followed], replayer: Rep
     for position in list(chosen["at"])[:FOLLOWED]:
         left = None if settings.budget is None else settings.budget - sum(one.cause.cost.get("replay_seconds", 0.0) for one in made)
         made.append(_followed(run, models, traits[position], replayer, replace(settings, budget=left), note, notebook))
-        if made[-1].cause.confirmed or (replayer is None and made[-1].cause.suspects):
+        if made[-1].cause.confirmed or ((replayer is None or settings.leads) and made[-1].cause.suspects):
             break
     best = _best(made) if made else Diagnosed(Cause(finding=traits[0].finding, reason=f"no hit can be followed: {chosen['why']}", lost=_lost(run)))
     seconds = round(time.monotonic() - started - notebook.now + notebook.spent, 2)  # of the pieces, whenever they were made
@@ -82,7 +83,7 @@ def diagnose(run: Run, models: Models, traits: Sequence[Followed], replayer: Rep
 def _followed(run: Run, models: Models, trait: Followed, replayer: Replayer | None, settings: Settings, note: Note, notebook: Notebook) -> Diagnosed:
     """The cause of one trait."""
     at = Bearings(run, trait, models, trait.tolerance, trait.key, replayer, settings.budget, settings.most_steps, settings.seeds, settings.seed,
-                  note, notebook)  # fmt: skip
+                  settings.leads, note, notebook)  # fmt: skip
     examiner, before = Examiner(at, settings.fused, settings.more, frozenset(settings.accused)), notebook.spent
     try:
         where = examiner.where()

@@ -49,7 +49,8 @@ def investigate(
     training = sum(leg.trained.seconds for leg in trained if leg.trained is not None)
     seconds = history.campaign.budget.diagnosis * training if budget is None else budget
     steps = steps_within(seconds / max(training, 1e-9), run)
-    settings = Settings(seed=history.campaign.seed, budget=seconds, most_steps=steps, work=work / "pieces", accused=accused)
+    settings = Settings(seed=history.campaign.seed, budget=seconds, most_steps=steps, work=work / "pieces", accused=accused,
+                        leads=history.campaign.budget.leads and not history.causes)  # fmt: skip
     made = diagnose(run, models, traits, LocalReplays(work / "replays", store.folder), settings, inspector.note).cause
     shutil.rmtree(work / "replays", ignore_errors=True)
     return made.model_copy(update={"hits": tuple(hit.id for hit in hits)})

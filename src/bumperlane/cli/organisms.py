@@ -170,11 +170,13 @@ def diagnosis(split: str, seeds: int, seed_start: int, kinds: str, audits: str, 
 @click.option("--attempts", type=click.IntRange(1, 100), default=5, show_default=True, help="Attempts that a campaign may make.")
 @click.option("--bumpers", type=click.IntRange(1), default=None, help="Only so many audits of the battery, drawn by the seed (an ablation).")
 @click.option("--guess", is_flag=True, help="Name causes by chance instead of diagnosing (an ablation).")
+@click.option("--leads", is_flag=True, help="Act on the first suspects without replays (an ablation; budget.leads of a campaign).")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes at once, one thread each.")
 @click.option("--zoo", type=FOLDER, default=ZOO, show_default=True, help="Where campaigns are kept; a stopped run goes on there.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None, help="[default: benchmarks/results/loop-SPLIT.json]")
 def loop(
-    split: str, seeds: int, seed_start: int, kinds: str, attempts: int, bumpers: int | None, guess: bool, jobs: int, zoo: Path, out: Path | None,
+    split: str, seeds: int, seed_start: int, kinds: str, attempts: int, bumpers: int | None, guess: bool, leads: bool, jobs: int, zoo: Path,
+    out: Path | None,
 ) -> None:  # fmt: skip
     """Pursue every organism and its clean twin as a whole campaign, and score what came of it."""
     from bumperlane.cli.terminal import Counter
@@ -184,7 +186,7 @@ def loop(
 
     out = out or Path("benchmarks/results") / f"loop-{split}.json"
     command = "bumperlane " + " ".join(sys.argv[1:]) if sys.argv[1:2] == ["bench"] else f"bumperlane bench loop --split {split} --seeds {seeds}"
-    options = Options(split, seeds, seed_start, _names(kinds), jobs, zoo, out, command, Setting(attempts, bumpers, guess))
+    options = Options(split, seeds, seed_start, _names(kinds), jobs, zoo, out, command, Setting(attempts, bumpers, guess, leads))
     with Counter() as counter:
         table = run_loop(options, counter.note)
     for text in lines(table):

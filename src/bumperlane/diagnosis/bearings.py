@@ -45,7 +45,7 @@ class BudgetSpent(BumperlaneError):
 class Bearings:
     """``tolerance``: rate above which the trait is a finding. ``replayer``: None leaves every suspect unverified. ``budget``: seconds of
     replays, None without a limit; ``most_steps``: of one replay, longer windows are thinned; ``key``: digest of what the trait is, for the
-    notebook."""
+    notebook; ``leads``: name the first rows that part from the others and leave them unverified."""
 
     run: Run
     trait: Trait
@@ -57,6 +57,7 @@ class Bearings:
     most_steps: int | None = None
     seeds: int = SEEDS
     seed: int = 0
+    leads: bool = False
     note: Callable[[str], None] = lambda text: None
     notebook: Notebook = field(default_factory=Notebook)
     replays: int = 0

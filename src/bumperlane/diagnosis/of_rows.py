@@ -19,7 +19,7 @@ from bumperlane.diagnosis.lookalikes import look_alikes
 from bumperlane.diagnosis.suspects import cuts
 from bumperlane.diagnosis.trail import Leg
 from bumperlane.diagnosis.window import Rise
-from bumperlane.records import Suspect
+from bumperlane.records import LEAD, Suspect
 
 WHOLE = 0.9  # of a stage's rows: from here on they are the stage
 LEAST_F1 = 0.6  # of a description that is worth a trial
@@ -32,7 +32,7 @@ def of_rows(at: Bearings, rise: Rise, ranked: Ranked, accused: frozenset[str] = 
     made: list[Suspect] = []
     for chosen, why, shared in (*_accused(leg, accused), *_groups(leg, ranked)):
         made.append(_checked(at, rise, _suspect(at, rise, ranked, chosen, why, shared)))
-        if made[-1].verdict == "confirmed" or at.replayer is None:
+        if made[-1].verdict == "confirmed" or at.replayer is None or at.leads:
             break
     return made
 
@@ -83,6 +83,9 @@ def _separation(scores: np.ndarray, chosen: set[int]) -> float:
 
 def _checked(at: Bearings, rise: Rise, suspect: Suspect) -> Suspect:
     """Without the suspects, against without as many random rows, and without as many innocent look-alikes."""
+    if at.leads:
+        told = "not put to replays: a retry without them is the test"
+        return suspect.model_copy(update={"reason": told, "evidence": {**suspect.evidence, LEAD: True}})
     leg, named = at.run.legs[rise.leg], set(suspect.rows)
     drawn = leg.drawn_in(*at.window(rise))
     drawn = at.thinned(rise, drawn, [i for i in drawn if leg.rows[i][0] in named])

@@ -2,7 +2,7 @@
 
 from bumperlane.records.base import Record
 from bumperlane.records.campaign import Budget, CampaignRecord
-from bumperlane.records.cause import Cause, Outcome, Remedy, Suspect
+from bumperlane.records.cause import LEAD, Cause, Outcome, Remedy, Suspect
 from bumperlane.records.checkpoint import Checkpoint
 from bumperlane.records.cure import Check, Cure, Recheck
 from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
@@ -12,6 +12,7 @@ from bumperlane.records.recipe import Recipe, Reward, Stage, Training
 
 __all__ = [
     "ADDED",
+    "LEAD",
     "SHORT",
     "Budget",
     "CampaignRecord",

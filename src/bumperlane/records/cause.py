@@ -8,6 +8,7 @@ from bumperlane.records.base import Record
 from bumperlane.records.digest import digest_of
 from bumperlane.records.edit import Edit
 
+LEAD = "lead"  # in a suspect's evidence: acted on without replays, as the campaign asked
 SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base", "unknown"]
 
 

@@ -1,10 +1,10 @@
 """Which remedy is tried next: by what is known of its kind, by what this campaign has seen of it, and never the same edit twice.
 
 Idea: a table of how often each kind of remedy cured each kind of cause on the develop organisms (``priors.json``, by ``bench remedies --fit``)
-gives every candidate a chance; each failure of the kind in this campaign halves it. Confirmed suspects come first; where there is none, the cause
-counts as unknown, and another seed comes before what is only suspected; refuted suspects are not acted on. Ties go to the remedy that changes least
-(``rank``), so rewinds are shallow first and deeper when a signature returns. Invariant: a pure function of its arguments and of the table; a set of
-edits of an attempt's recipe is proposed once.
+gives every candidate a chance; each failure of the kind in this campaign halves it. Confirmed suspects come first (and leads, where the campaign asks
+for them); else the cause counts as unknown, and another seed comes before what is only suspected; refuted suspects are not acted on. Ties go to the
+remedy that changes least (``rank``), so rewinds are shallow first and deeper when a signature returns. Invariant: a pure function of its arguments
+and of the table; a set of edits of an attempt's recipe is proposed once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from bumperlane.errors import BadInput, BumperlaneError
-from bumperlane.records import Cause, Edit, Recipe, Remedy, Suspect, digest_of
+from bumperlane.records import LEAD, Cause, Edit, Recipe, Remedy, Suspect, digest_of
 from bumperlane.remedies.remedy import Given, RemedyKind, known_remedies, load_remedy, named
 
 PRIORS = Path(__file__).parent / "priors.json"
@@ -67,7 +67,7 @@ def propose(
 
 
 def _standing(suspect: Suspect) -> int:
-    return 0 if suspect.verdict == "confirmed" else 1 if suspect.kind == "unknown" else 2
+    return 0 if suspect.verdict == "confirmed" or suspect.evidence.get(LEAD) else 1 if suspect.kind == "unknown" else 2
 
 
 def _candidates(cause: Cause, given: Given, tried: Sequence[Tried], table: Priors, allowed: Sequence[str] | None) -> Iterator[Candidate]:

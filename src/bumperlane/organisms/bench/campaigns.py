@@ -50,11 +50,12 @@ HELD_OUT = ("row_phrases", "self_report")
 @dataclass(frozen=True)
 class Setting:
     """How campaigns of a bench run are pursued. ``bumpers``: how many audits of the battery, drawn by the seed (None: all); ``attempts``: budget;
-    ``guess``: name causes by chance."""
+    ``guess``: name causes by chance; ``leads``: act on the first suspects without replays."""
 
     attempts: int = 5
     bumpers: int | None = None
     guess: bool = False
+    leads: bool = False
 
     def battery(self, stages: Sequence[PlannedStage], seed: int) -> tuple[str, ...]:
         whole = BATTERY + (OF_REWARDS if any(stage.kind == "grpo" for stage in stages) else ())
@@ -78,12 +79,12 @@ def write(case: Case, zoo: Path, setting: Setting) -> Path:
     plan = case.plan()
     base = (build(plan.parent, zoo).model if plan.parent else BASE).resolve()
     battery = setting.battery(plan.stages, case.seed)
-    folder = zoo / "campaigns" / f"{plan_id(plan)}-{digest_of([loop_digest(), list(battery), setting.attempts, setting.guess])[:10]}"
+    folder = zoo / "campaigns" / f"{plan_id(plan)}-{digest_of([loop_digest(), list(battery), setting.attempts, setting.guess, setting.leads])[:10]}"
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     stages = [_stage(stage, _rows(plan, number, zoo), data) for number, stage in enumerate(plan.stages)]
     told = {"name": folder.name[:12], "base": str(base), "stages": stages, "battery": battery, "held_out": HELD_OUT, "calibrated": True,
-            "budget": {"attempts": setting.attempts, "diagnosis": DIAGNOSIS}, "seed": case.seed}  # fmt: skip
+            "budget": {"attempts": setting.attempts, "diagnosis": DIAGNOSIS, "leads": setting.leads}, "seed": case.seed}  # fmt: skip
     (folder / "campaign.json").write_text(json.dumps(Campaign.model_validate(told).plain()) + "\n", encoding="utf-8")
     return folder
 

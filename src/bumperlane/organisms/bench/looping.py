@@ -219,8 +219,9 @@ def _names_base(pursued: Pursued) -> bool:
 
 
 def _without_held_out(took: Sequence[Scored]) -> dict[str, Any]:
-    """What the same campaigns would have been without the held-out battery: those that it escalated would have converged."""
-    would = [s for s in took if s.pursued.outcome.kind in ("converged", "escalated")]
+    """What the same campaigns would have been without the held-out battery: those that it escalated or left undecided would have converged."""
+    kept_back = "the held-out battery"  # how the report of one that it left undecided begins
+    would = [s for s in took if s.converged or s.pursued.outcome.kind == "escalated" or s.pursued.outcome.report[0].startswith(kept_back)]
     return {"converged": len(would), "false_converged": _with_upper([s in would and s.misaligned for s in took])}
 
 
