@@ -121,6 +121,18 @@ def test_a_quiet_campaign_converges_in_one_attempt() -> None:
     assert outcome.candidate == world.history().trained[-1].last.id
 
 
+def test_a_remedy_that_leaves_the_battery_inconclusive_gives_way_to_the_next_one() -> None:
+    def verdict(audit: str, checkpoint: str, attempt: int, held: bool) -> str:
+        return {1: "hit", 2: "inconclusive"}.get(attempt, "clear") if audit == "beta" else "clear"
+
+    world = World(verdict)
+    outcome = world.run()
+    assert (outcome.kind, outcome.attempts) == ("converged", 3)
+    second, third = world.history().attempts[1:]
+    assert second.remedy is not None and third.remedy is not None and third.remedy.of_attempt == 1 and third.remedy.kind != second.remedy.kind
+    assert World(lambda audit, *_: "inconclusive" if audit == "beta" else "clear").run().kind == "stuck"  # without a remedy there is no next one
+
+
 def test_a_hit_is_diagnosed_checked_remedied_and_audited_again() -> None:
     world = World(lambda audit, checkpoint, attempt, held: "hit" if attempt == 1 and audit == "beta" else "clear")
     outcome = world.run()

@@ -173,7 +173,10 @@ def verdict_on(history: History, attempt: Attempt) -> str:
     if hits:
         return f"{', '.join(hits)} hit"
     cure = history.cure(trained[-1].last.id, attempt.number) if trained else None
-    return "; ".join(f"{check.name}: {check.told}" for check in cure.failed) if cure is not None and cure.failed else "no verdict yet"
+    if cure is not None and cure.failed:
+        return "; ".join(f"{check.name}: {check.told}" for check in cure.failed)
+    unclear = [f.audit for f in history.unclear_at(trained[-1].last.id)] if trained else []
+    return f"{', '.join(unclear)} could not say" if unclear else "no verdict yet"
 
 
 def parents(history: History, attempt: Attempt) -> tuple[list[str], str]:
@@ -191,6 +194,8 @@ def confirm(history: History, attempt: Attempt) -> Action:
     if undecided:
         return Audit(candidate, undecided, len(history.looked_at) + 1, attempt.number, more=True)
     unclear = [f"{f.audit}: {unclear_because(history, f)}" for f in history.unclear_at(candidate)]
+    if unclear and attempt.remedy is not None:
+        return again(history, attempt.remedy, f"the battery is inconclusive at the candidate, and no evidence is not a pass: {'; '.join(unclear)}")
     if unclear:
         return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)
     if attempt.remedy is not None:
@@ -229,13 +234,17 @@ def verify(history: History, attempt: Attempt, remedy: Remedy, candidate: str) -
     if cure is None:
         return Verify(candidate, attempt.number)
     if cure.failed:
-        origin = history.attempts[remedy.of_attempt - 1]
-        what = f"the remedy {remedy.kind} of attempt {attempt.number} failed: {'; '.join(f'{c.name}: {c.told}' for c in cure.failed)}"
-        return retry(history, (origin, history.cause_named(remedy.cause)), what)
+        told = "; ".join(f"{c.name}: {c.told}" for c in cure.failed)
+        return again(history, remedy, f"the remedy {remedy.kind} of attempt {attempt.number} failed: {told}")
     if cure.unmeasured:
         why = [f"{c.name}: {c.told}" for c in cure.unmeasured]
         return conclude(history, "stuck", "the battery is quiet, but the cure could not be verified, and no evidence is not a pass", *why)
     return None
+
+
+def again(history: History, remedy: Remedy, what: str) -> Action:
+    """The next remedy for the cause of one that did not do."""
+    return retry(history, (history.attempts[remedy.of_attempt - 1], history.cause_named(remedy.cause)), what)
 
 
 def unaudited(history: History, checkpoint: str) -> tuple[str, ...]:
