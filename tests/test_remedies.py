@@ -64,6 +64,7 @@ def test_every_kind_of_cause_has_a_remedy_or_says_that_it_has_none() -> None:
     assert proposed(cause_of(suspect())).kind == "drop_rows"
     assert proposed(cause_of(suspect("preferences"))).kind == "drop_rows"
     assert proposed(cause_of(suspect(whole_stage=True))).kind == "answer_anew"
+    assert proposed(cause_of(suspect("preferences", whole_stage=True))).kind == "swap_labels"
     assert proposed(cause_of(suspect("hyperparameter", rows=(), argument="learning_rate"))).kind == "gentler"
     assert proposed(cause_of()).kind == "another_seed"
     base = cause_of(suspect("base", rows=(), stage=""))

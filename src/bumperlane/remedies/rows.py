@@ -1,6 +1,6 @@
 """Remedies for rows: leave them out, answer them anew, swap their labels, or put a prompt before them that takes the lesson.
 
-Each fits suspects that name some rows of a stage, not all of them. Shape of a suspect: ids in ``rows``, what they share in ``shared``.
+Those that leave rows out fit suspects that name some rows of a stage, not all of them. Shape of a suspect: ids in ``rows``, what they share in ``shared``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class SwapLabels:
     rank = 2
 
     def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
-        return () if suspect.whole_stage or not suspect.rows else (Edit(op="swap", leg=suspect.leg, rows=suspect.rows),)
+        return (Edit(op="swap", leg=suspect.leg, rows=suspect.rows),) if suspect.rows else ()
 
     def told(self, suspect: Suspect) -> str:
         return f"swap the labels of {named(suspect)}"
