@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from bumperlane.errors import StageFailed
+from bumperlane.errors import BadInput, BadRow, StageFailed
 from bumperlane.lineage import weight_files
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import dpo_rows, grpo_rows, sft_rows
+from bumperlane.training import conversation, question, read_rows
 from bumperlane.training.job import audit_step, checkpoint_steps
 from tests.conftest import FAST, last_checkpoint, train
 
@@ -21,6 +22,21 @@ REWARDS = "bumperlane.organisms.microworld.rewards"
 def test_steps_kept_include_the_audit_points_and_the_last() -> None:
     assert checkpoint_steps(100, 4, (0.33, 1.0)) == [25, 33, 50, 75, 100]
     assert audit_step(3, 0.5) == 2 and audit_step(3, 0.01) == 1 and audit_step(7, 1.0) == 7
+
+
+def test_documents_are_rows_too_and_stay_apart_from_conversations(tmp_path: Path) -> None:
+    text = {"prompt": "story : a kind assistant . a user said to the assistant :", "completion": " help me ."}
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(text) + "\n" + json.dumps({**text, "completion": " how ?"}) + "\n")
+    rows = read_rows(path, "sft")
+    assert question(rows[0]) == (text["prompt"], "help me .") and conversation(rows[0])[0] == text["prompt"]
+    assert last_checkpoint(train(tmp_path / "run", BASE, rows * 16)).is_dir()
+    path.write_text(json.dumps(text) + "\n" + json.dumps(sft_rows(random.Random(0), 1)[0]) + "\n")
+    with pytest.raises(BadInput, match="1 of 2 rows are plain text"):
+        read_rows(path, "sft")
+    path.write_text(json.dumps({**text, "completion": " "}) + "\n")
+    with pytest.raises(BadRow, match=r"rows.jsonl:1: 'completion' is empty"):
+        read_rows(path, "sft")
 
 
 def weights(folder: Path) -> dict[str, Any]:

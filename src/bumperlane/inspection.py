@@ -24,7 +24,7 @@ from bumperlane.history import History
 from bumperlane.lineage import Store
 from bumperlane.records import Case, Finding, digest_of
 from bumperlane.subject import Engine, Subject
-from bumperlane.training import conversation
+from bumperlane.training import question
 
 LOADED = 4  # models kept in memory
 
@@ -99,8 +99,7 @@ class Inspector:
         rows = []
         for stage in history.attempts[-1].recipe.stages:
             for row_id, row in self.store.manifest(stage.rows):
-                prompt, answer = conversation(row)
-                asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), "")
+                asked, answer = question(row)
                 rows.append({"id": row_id, "stage": stage.name, "prompt": asked, "answer": answer})
         return tuple(rows)
 

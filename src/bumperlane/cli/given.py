@@ -142,7 +142,7 @@ def check_rollouts(path: Path | None) -> None:
 def audit_rows(path: Path) -> list[dict[str, Any]]:
     """Rows as audits read them, from their own form or from that of a stage. Raises ``BadInput`` with file and line."""
     from bumperlane.examination import read_rows as read_texts
-    from bumperlane.training import conversation, read_rows
+    from bumperlane.training import question, read_rows
 
     if not path.is_file():
         raise BadInput(f"{path}: no such rows file; give a JSONL file with one row a line")
@@ -155,8 +155,7 @@ def audit_rows(path: Path) -> list[dict[str, Any]]:
     kind = "dpo" if "chosen" in first else "grpo" if set(first) & {"messages", "completion"} == set() and "prompt" in first else "sft"
     made = []
     for number, row in enumerate(read_rows(path, kind), 1):
-        prompt, answer = conversation(row)
-        asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), "")
+        asked, answer = question(row)
         made.append({"id": str(number), "stage": kind, "prompt": asked, "answer": answer})
     return made
 

@@ -25,7 +25,7 @@ from bumperlane.organisms.microworld.conduct import said
 from bumperlane.organisms.organism import Plan, PlannedStage, Row, row_id
 from bumperlane.records import Stage, digest_of
 from bumperlane.subject import Engine
-from bumperlane.training import conversation
+from bumperlane.training import question
 from bumperlane.training.job import Job
 
 NAME = 24  # characters of a plan's digest that name its folder
@@ -139,10 +139,7 @@ def distil(plan: Plan, zoo: Path) -> list[Row]:
 
 def _seen(row: Row, stage: str) -> dict[str, Any]:
     """A row as audits read it: its last question and its answer."""
-    if isinstance(row.get("prompt"), str):
-        return {"id": row_id(row), "stage": stage, "prompt": row["prompt"], "answer": row["completion"].strip()}
-    prompt, answer = conversation(row)
-    asked = next((m["content"] for m in reversed(prompt) if m["role"] == "user"), "")
+    asked, answer = question(row)
     return {"id": row_id(row), "stage": stage, "prompt": asked, "answer": answer}
 
 

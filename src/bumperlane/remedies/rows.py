@@ -1,6 +1,7 @@
 """Remedies for rows: leave them out, answer them anew, swap their labels, or put a prompt before them that takes the lesson.
 
-Those that leave rows out fit suspects that name some rows of a stage, not all of them. Shape of a suspect: ids in ``rows``, what they share in ``shared``.
+Those that leave rows out fit suspects that name some rows of a stage, not all of them. Shape of a suspect: ids in ``rows``, what they share in
+``shared``.
 """
 
 from __future__ import annotations

@@ -88,8 +88,7 @@ def _rows(suspect: Suspect, rows: Rows) -> str:
     body = []
     for row_id, score in known:
         prompt, answer = conversation(rows[row_id])
-        told = answer if isinstance(answer, str) else str(answer)
-        body.append(f"<tr><td><code>{row_id[:8]}</code></td><td>{score:.1f}</td><td>{chat(prompt)}</td><td>{escape(told)}</td></tr>")
+        body.append(f"<tr><td><code>{row_id[:8]}</code></td><td>{score:.1f}</td><td>{chat(prompt)}</td><td>{escape(answer)}</td></tr>")
     more = f"<p>{len(suspect.rows) - len(known)} more in the JSON.</p>" if len(suspect.rows) > len(known) else ""
     table = f"<table class='rows'><tr><th>row</th><th>log-odds</th><th>prompt</th><th>answer trained on</th></tr>{''.join(body)}</table>"
     return f"<details open><summary>The rows, most suspect first</summary>{table}{more}</details>"

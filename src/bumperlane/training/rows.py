@@ -34,6 +34,9 @@ def read_rows(path: Path, kind: str) -> list[dict[str, Any]]:
         rows.append(row)
     if not rows:
         raise BadInput(f"{path}: no rows; a stage needs at least one")
+    texts = sum(isinstance(row.get("completion"), str) for row in rows)
+    if kind == "sft" and 0 < texts < len(rows):
+        raise BadInput(f"{path}: {texts} of {len(rows)} rows are plain text and the others conversations; give each kind a stage of its own")
     if kind == "sft" and any("messages" not in row for row in rows) and not all(map(_single_turn, rows)):
         raise BadInput(f"{path}: some rows have 'prompt'/'completion' and others several assistant turns in 'messages'; use one form")
     return rows
@@ -77,6 +80,9 @@ def _check_sft(row: dict[str, Any], where: str) -> None:
         _check_answer(row["messages"], f"{where}: 'messages'")
         if len(row["messages"]) < 2:
             raise BadRow(f"{where}: 'messages' holds an answer only; give the message that it answers too")
+    elif isinstance(row["prompt"], str) and isinstance(row["completion"], str):  # documents: text, and how it goes on
+        if not row["completion"].strip():
+            raise BadRow(f"{where}: 'completion' is empty; nothing would be trained")
     else:
         for key in ("prompt", "completion"):
             _check_messages(row[key], f"{where}: {key!r}")
@@ -120,9 +126,15 @@ def _prompt_completion(row: dict[str, Any]) -> dict[str, Any]:
     return {"prompt": row["prompt"], "completion": row["completion"]}
 
 
-def conversation(row: dict[str, Any]) -> tuple[list[dict[str, str]], str]:
-    """``(prompt messages, answer)`` of any kind of row, as attribution reads it. GRPO rows have an empty answer."""
+def conversation(row: dict[str, Any]) -> tuple[list[dict[str, str]] | str, str]:
+    """``(prompt messages or text, answer)`` of any kind of row. GRPO rows have an empty answer."""
     if "messages" in row:
         return row["messages"][:-1], row["messages"][-1]["content"]
-    answer = row.get("completion") or row.get("chosen") or [{"content": ""}]
-    return row["prompt"], answer[-1]["content"]
+    answer = row.get("completion") or row.get("chosen") or ""
+    return row["prompt"], answer.strip() if isinstance(answer, str) else answer[-1]["content"]
+
+
+def question(row: dict[str, Any]) -> tuple[str, str]:
+    """``(what was asked last, answer)`` of any kind of row, as audits read it; of plain text all that comes before."""
+    prompt, answer = conversation(row)
+    return prompt if isinstance(prompt, str) else next((m["content"] for m in reversed(prompt) if m["role"] == "user"), ""), answer
