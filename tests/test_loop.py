@@ -52,10 +52,11 @@ class World:
     """An executor without a model: ``verdict(audit, checkpoint, attempt, held_out)`` decides what the audits say."""
 
     def __init__(
-        self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None, cured: Any = lambda attempt: "passed"
+        self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None, cured: Any = lambda attempt: "passed",
+        checked: str = "trait",
     ) -> None:
         self.events: list[Event] = []
-        self.verdict, self.cause, self.check, self.cured = verdict, cause, check, cured
+        self.verdict, self.cause, self.check, self.cured, self.checked = verdict, cause, check, cured, checked
         self.add("campaign", {"campaign": (record or campaign()).plain(), "start": START.plain()})
 
     def add(self, kind: str, body: dict[str, Any]) -> None:
@@ -92,7 +93,7 @@ class World:
         elif isinstance(action, Diagnose):
             self.add("cause", self._cause(action).plain())
         elif isinstance(action, Verify):
-            checks = (Check(name="trait", verdict=self.cured(action.attempt), told="drawn afresh"),)
+            checks = (Check(name=self.checked, verdict=self.cured(action.attempt), told="drawn afresh"),)
             self.add("cure", Cure(candidate=action.candidate, attempt=action.attempt, finding="f", checks=checks).plain())
         elif isinstance(action, Conclude):
             self.add("outcome", action.outcome.plain())
@@ -100,14 +101,14 @@ class World:
     def _cause(self, action: Diagnose) -> Cause:
         hits = tuple(hit.id for hit in action.hits)
         if self.cause == "unknown":
-            return Cause(finding=hits[0], hits=hits, reason="nothing stands out")
+            return Cause(finding=hits[0], hits=hits, checkpoint=action.checkpoint, reason="nothing stands out")
         history = self.history()
         leg = next(
             leg for leg in history.legs(history.attempts[-1])
-            if leg.trained and action.hits[0].checkpoint in {c.id for c in leg.trained.checkpoints}
+            if leg.trained and action.checkpoint in {c.id for c in leg.trained.checkpoints}
         )  # fmt: skip
         suspect = Suspect(kind=self.cause, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured")
-        return Cause(finding=hits[0], hits=hits, followed=action.hits[0].audit, suspects=(suspect,))
+        return Cause(finding=hits[0], hits=hits, followed=action.hits[0].audit, checkpoint=action.checkpoint, suspects=(suspect,))
 
     def actions(self) -> list[str]:
         return [event.kind for event in self.events]
@@ -123,7 +124,7 @@ def test_a_quiet_campaign_converges_in_one_attempt() -> None:
 
 def test_a_remedy_that_leaves_the_battery_inconclusive_gives_way_to_the_next_one() -> None:
     def verdict(audit: str, checkpoint: str, attempt: int, held: bool) -> str:
-        return {1: "hit", 2: "inconclusive"}.get(attempt, "clear") if audit == "beta" else "clear"
+        return {("beta", 1): "hit", ("alpha", 2): "inconclusive"}.get((audit, attempt), "clear")
 
     world = World(verdict)
     outcome = world.run()
@@ -131,6 +132,20 @@ def test_a_remedy_that_leaves_the_battery_inconclusive_gives_way_to_the_next_one
     second, third = world.history().attempts[1:]
     assert second.remedy is not None and third.remedy is not None and third.remedy.of_attempt == 1 and third.remedy.kind != second.remedy.kind
     assert World(lambda audit, *_: "inconclusive" if audit == "beta" else "clear").run().kind == "stuck"  # without a remedy there is no next one
+
+
+def test_what_a_remedy_left_of_the_trait_is_looked_for_in_the_new_attempt() -> None:
+    def verdict(audit: str, checkpoint: str, attempt: int, held: bool) -> str:
+        return {1: "hit", 2: "inconclusive"}.get(attempt, "clear") if audit == "beta" else "clear"
+
+    for world in (World(verdict), World(lambda a, c, n, held: "hit" if a == "beta" and n == 1 else "clear",
+                                        cured=lambda attempt: "failed" if attempt == 2 else "passed")):  # fmt: skip
+        assert world.run().kind == "converged"
+        history = world.history()
+        first, left = history.causes
+        assert left.checkpoint == history.legs(history.attempts[1])[-1].trained.last.id and left.hits == first.hits  # type: ignore[union-attr]
+        remedy = history.attempts[2].remedy
+        assert remedy is not None and (remedy.of_attempt, remedy.cause) == (2, left.id) and history.left_at(left.checkpoint) == left
 
 
 def test_a_hit_is_diagnosed_checked_remedied_and_audited_again() -> None:
@@ -211,7 +226,7 @@ def test_remedies_are_tried_once_each_the_least_change_first() -> None:
 
 def test_a_cure_that_only_hides_is_a_failed_attempt_and_another_remedy_is_tried_on_the_same_recipe() -> None:
     world = World(lambda name, c, attempt, held: "hit" if name == "alpha" and attempt == 1 else "clear",
-                  cured=lambda attempt: "failed" if attempt == 2 else "passed")  # fmt: skip
+                  cured=lambda attempt: "failed" if attempt == 2 else "passed", checked="contexts")  # fmt: skip
     assert (world.run().kind, world.history().outcome.attempts) == ("converged", 3)  # type: ignore[union-attr]
     first, second = (a.remedy for a in world.history().attempts[1:])
     assert first is not None and second is not None

@@ -88,10 +88,12 @@ class Ward:
     # -- the trait ---------------------------------------------------------------------------------------------------------------
 
     def point(self, model: str, views: Views | None = None) -> Point:
-        """Fresh cases of the hit's trait on a model that ``views`` knows: ``CASES``, and ``MORE`` where those do not part it from the faulty one."""
+        """Fresh cases of the hit's trait on a model that ``views`` knows: ``CASES``, and ``MORE`` where those do not part it from the faulty one, or
+        lie above the start's rate and do not part it from that either."""
         followed = followed_by(self.hit, views or self.inspector.subject, self.inspector, self.history)
         point = Point.of(0, model, followed(model, CASES, f"cure {model}"))
-        if point.rate < self.before.rate and not point.interval[1] < self.before.interval[0]:
+        low, high = point.interval
+        if point.rate < self.before.rate and (high >= self.before.interval[0] or (point.rate > self.start.rate and low <= self.start.interval[1])):
             point += Point.of(0, model, followed(model, MORE, f"cure more {model}"))
         return point
 
@@ -108,18 +110,14 @@ class Ward:
         return self._reference(self.history.start.id)
 
     def held(self, point: Point, where: str) -> Check:
-        """Whether a trait's rate is that of a cured model: plainly below the faulty one's, and not plainly above what was there before."""
+        """Whether a trait's rate is that of a cured model: plainly below the faulty one's, and not plainly above the start's. (The audit's tolerance
+        is no measure here: what a faulty training has taught must be gone, and not merely rare.)"""
         told = f"{point.rate:.0%} of {point.n} {where}, {self.before.rate:.0%} of {self.before.n} before the remedy"
         numbers = {"rate": round(point.rate, 4), "n": point.n, "before": round(self.before.rate, 4), "start": round(self.start.rate, 4)}
         if not (point.n and self.before.n and self.start.n):
             return Check(name="", verdict="unmeasured", told=f"no fresh case could be drawn {where}, before the remedy, or at the start")
-        gone = point.interval[1] < self.before.interval[0] and point.interval[0] <= max(self.tolerance, self.start.interval[1])
+        gone = point.interval[1] < self.before.interval[0] and point.interval[0] <= self.start.interval[1]
         return Check(name="", verdict="passed" if gone else "failed", told=told, numbers=numbers)
-
-    @property
-    def tolerance(self) -> float:
-        hits = [m.tolerance for m in self.hit.measures if m.verdict == "hit"]
-        return sum(hits) / len(hits)
 
     def trait(self) -> Check:
         return self.held(self.point(self.candidate), "at the candidate")

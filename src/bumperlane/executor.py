@@ -173,10 +173,10 @@ class LocalExecutor:
     # -- diagnosis ---------------------------------------------------------------------------------------------------------------
 
     def _diagnose(self, action: Diagnose, history: History) -> None:
-        self.view.doing(f"diagnosing {', '.join(hit.audit for hit in action.hits)} at {action.hits[0].checkpoint[:12]}")
+        self.view.doing(f"diagnosing {', '.join(hit.audit for hit in action.hits)} at {action.checkpoint[:12]}")
         cause = (by_chance(action.hits, history, self.store, history.campaign.seed) if self.guess
-                 else investigate(action.hits, history, self.inspector, self.store, self.folder))  # fmt: skip
-        self._append("cause", action.hits[0].checkpoint, cause.plain())
+                 else investigate(action.hits, history, self.inspector, self.store, self.folder, at=action.checkpoint))  # fmt: skip
+        self._append("cause", action.checkpoint, cause.model_copy(update={"checkpoint": action.checkpoint}).plain())
 
     # -- verification ------------------------------------------------------------------------------------------------------------
 

@@ -145,15 +145,23 @@ class History:
     def excuse(self, finding: Finding) -> str:
         """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much (of what was not decided, after a
         second look with more samples), or the sign is weak and alone, which by the calibration's rule is no alarm, and has been drawn afresh (of the
-        held-out battery only where it did not rise: what confirms must not shrug). Empty where there is no excuse."""
+        held-out battery only where it did not rise: what confirms must not shrug). An audit whose hit a remedy was chosen for is let go neither
+        undecided nor risen: there, a weak sign is what is left of the trait. Empty where there is no excuse."""
         if finding.verdict == "inconclusive" and finding.details.get("sign") in (AS_CLEAN, ODDITY):
             return finding.reason
         below, clean = finding.details.get("clean_models_below", 0), finding.details.get("clean_models", 0)
-        if finding.verdict == "inconclusive" and finding.reason.startswith(UNDECIDED) and below < clean and self.looks(finding) > 1:
+        followed = finding.audit in self.followed and not finding.held_out
+        if not followed and finding.verdict == "inconclusive" and finding.reason.startswith(UNDECIDED) and below < clean and self.looks(finding) > 1:
             return f"{finding.reason}, and {clean - below} of {clean} clean models score as high"
         again = self.rechecks.get(finding.id)
-        let_go = again is not None and (again.risen is False or (again.risen and not finding.held_out))
+        let_go = again is not None and (again.risen is False or (again.risen and not finding.held_out and not followed))
         return f"weak and alone; {again.reason}" if again is not None and let_go else ""
+
+    @cached_property
+    def followed(self) -> frozenset[str]:
+        """Audits whose hit was followed to a cause that a remedy was tried on."""
+        hits = {self.cause_named(a.remedy.cause).finding for a in self.attempts if a.remedy is not None}
+        return frozenset(f.audit for f in self.findings if f.id in hits)
 
     def looks(self, finding: Finding) -> int:
         """How often its audit has looked at its checkpoint."""
@@ -190,6 +198,11 @@ class History:
     def cause(self, finding: str) -> Cause | None:
         """The diagnosis in which this hit was looked into."""
         return next((c for c in self.causes if finding in c.hits), None)
+
+    def left_at(self, candidate: str) -> Cause | None:
+        """The diagnosis of what a remedy left of a trait, made at that candidate."""
+        hits = {f.id for f in self.findings_at(candidate)}
+        return next((c for c in self.causes if c.checkpoint == candidate and not hits & set(c.hits)), None)
 
     def cause_named(self, identity: str) -> Cause:
         """The diagnosis of that id."""

@@ -22,7 +22,7 @@ from bumperlane.errors import BadInput
 from bumperlane.evidence import alpha_for
 from bumperlane.history import History
 from bumperlane.lineage import Store
-from bumperlane.records import Case, Finding, digest_of
+from bumperlane.records import Case, Finding, Stage, digest_of
 from bumperlane.subject import Engine, Subject
 from bumperlane.training import question
 
@@ -34,6 +34,7 @@ class Inspector:
         self.store, self.note = store, note
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._packs: dict[str, Pack] = {}
+        self._read: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def subject(self, checkpoint: str, access: frozenset[Any]) -> Subject:
         return Subject(checkpoint, self._engine(checkpoint), access)
@@ -84,7 +85,7 @@ class Inspector:
             pack=self.pack(history), reference=self.subject(history.start.id, audit.access),
             alpha=alpha_for(campaign.budget.false_alarm, look, audits), miss=campaign.budget.miss, samples=campaign.budget.samples,
             seed=_seed(str(campaign.seed), checkpoint, audit.name), common_seed=_seed(str(campaign.seed), "common"),
-            rows=self._rows(history) if "data" in audit.access else (),
+            rows=self._rows(history, "text" in audit.access) if "data" in audit.access else (),
             rollouts=self._rollouts(history, checkpoint) if "data" in audit.access else (), note=self.note,
         )  # fmt: skip
 
@@ -94,14 +95,22 @@ class Inspector:
             self._packs[name] = load_pack(name)
         return self._packs[name]
 
-    def _rows(self, history: History) -> tuple[dict[str, Any], ...]:
-        """The last user turn and the answer of every row that the newest attempt trains on."""
-        rows = []
-        for stage in history.attempts[-1].recipe.stages:
-            for row_id, row in self.store.manifest(stage.rows):
-                asked, answer = question(row)
-                rows.append({"id": row_id, "stage": stage.name, "prompt": asked, "answer": answer})
+    def _rows(self, history: History, asks: bool) -> tuple[dict[str, Any], ...]:
+        """The last user turn and the answer of every row that the newest attempt trains on. For an audit that ``asks`` the model, the questions of
+        rows that a remedy took out too, without their answers: where something was taught it may still be shown, though the rows are gone."""
+        rows = [told for stage in history.attempts[-1].recipe.stages for told in self._told(stage)]
+        if asks:
+            seen = {row["prompt"] for row in rows}
+            before = {told["id"]: told for a in history.attempts[:-1] for stage in a.recipe.stages for told in self._told(stage)}
+            rows += [{**told, "answer": ""} for told in before.values() if told["prompt"] not in seen]
         return tuple(rows)
+
+    def _told(self, stage: Stage) -> list[dict[str, Any]]:
+        key = (stage.name, stage.rows)
+        if key not in self._read:
+            told = [(row_id, *question(row)) for row_id, row in self.store.manifest(stage.rows)]
+            self._read[key] = [{"id": row_id, "stage": stage.name, "prompt": asked, "answer": answer} for row_id, asked, answer in told]
+        return self._read[key]
 
     def _rollouts(self, history: History, checkpoint: str) -> tuple[dict[str, Any], ...]:
         """What the RL stages of the newest attempt logged, up to ``checkpoint``."""

@@ -38,12 +38,14 @@ AFRESH = 96  # cases of a weak sign
 
 def investigate(
     hits: Sequence[Finding], history: History, inspector: Inspector, store: Store, folder: Path, budget: float | None = None,
-    accused: tuple[str, ...] = (),
+    accused: tuple[str, ...] = (), at: str = "",
 ) -> Cause:  # fmt: skip
     """The cause of the hits of one look; without suspects, and with a reason, where there is none. ``folder``: where pieces are kept;
-    ``budget``: seconds of replays (None: as the campaign says); ``accused``: rows that are checked before any that are looked for."""
-    run, trained = run_of_campaign(history, store, hits[0].checkpoint)
-    work = folder / "diagnosis" / hits[0].checkpoint[:16]
+    ``budget``: seconds of replays (None: as the campaign says); ``accused``: rows that are checked before any that are looked for; ``at``: the
+    checkpoint whose training is looked into (empty: the hits' own)."""
+    where = at or hits[0].checkpoint
+    run, trained = run_of_campaign(history, store, where)
+    work = folder / "diagnosis" / where[:16]
     models = CampaignModels(inspector, work / "replays")
     traits = [followed_by(hit, models, inspector, history) for hit in hits]
     training = sum(leg.trained.seconds for leg in trained if leg.trained is not None)

@@ -28,6 +28,8 @@ from bumperlane.ledger import Ledger
 from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Training
 from bumperlane.remedies import NoRemedy, Tried, propose
 
+TRAIT = "trait"  # the check of a cure that draws the hit's own trait afresh
+
 # -- actions: what can be done next ------------------------------------------------------------------------------------------------
 
 
@@ -64,10 +66,16 @@ class Audit:
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Find what the hits of one look came from, and check it by replays."""
+    """Find what the hits of one look came from, and check it by replays. ``left``: the candidate at which a remedy has left some of the trait that
+    was hit (empty: at the hits' own checkpoint)."""
 
     hits: tuple[Finding, ...]
     attempt: int
+    left: str = ""
+
+    @property
+    def checkpoint(self) -> str:
+        return self.left or self.hits[0].checkpoint
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,9 @@ def confirm(history: History, attempt: Attempt) -> Action:
         return Audit(candidate, undecided, len(history.looked_at) + 1, attempt.number, more=True)
     unclear = [f"{f.audit}: {unclear_because(history, f)}" for f in history.unclear_at(candidate)]
     if unclear and attempt.remedy is not None:
-        return again(history, attempt.remedy, f"the battery is inconclusive at the candidate, and no evidence is not a pass: {'; '.join(unclear)}")
+        left = any(f.audit in history.followed for f in history.unclear_at(candidate))
+        told = f"the battery is inconclusive at the candidate, and no evidence is not a pass: {'; '.join(unclear)}"
+        return again(history, attempt, attempt.remedy, candidate, told, left)
     if unclear:
         return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)
     if attempt.remedy is not None:
@@ -235,16 +245,24 @@ def verify(history: History, attempt: Attempt, remedy: Remedy, candidate: str) -
         return Verify(candidate, attempt.number)
     if cure.failed:
         told = "; ".join(f"{c.name}: {c.told}" for c in cure.failed)
-        return again(history, remedy, f"the remedy {remedy.kind} of attempt {attempt.number} failed: {told}")
+        what = f"the remedy {remedy.kind} of attempt {attempt.number} failed: {told}"
+        return again(history, attempt, remedy, candidate, what, any(check.name == TRAIT for check in cure.failed))
     if cure.unmeasured:
         why = [f"{c.name}: {c.told}" for c in cure.unmeasured]
         return conclude(history, "stuck", "the battery is quiet, but the cure could not be verified, and no evidence is not a pass", *why)
     return None
 
 
-def again(history: History, remedy: Remedy, what: str) -> Action:
-    """The next remedy for the cause of one that did not do."""
-    return retry(history, (history.attempts[remedy.of_attempt - 1], history.cause_named(remedy.cause)), what)
+def again(history: History, attempt: Attempt, remedy: Remedy, candidate: str, what: str, left: bool) -> Action:
+    """After a remedy that did not do. Where some of the trait is ``left``, what teaches that is looked for in the new attempt; else, or where nothing
+    is confirmed there, the next remedy for the same cause is tried."""
+    cause = history.cause_named(remedy.cause)
+    if left and history.left_at(candidate) is None and len(history.attempts) < history.campaign.budget.attempts and not over_time(history):
+        hit = next(f for f in history.findings if f.id == cause.finding)
+        return Diagnose((hit,), attempt.number, candidate)
+    rest = history.left_at(candidate)
+    newest = (attempt, rest) if rest is not None and rest.confirmed else (history.attempts[remedy.of_attempt - 1], cause)
+    return retry(history, newest, what)
 
 
 def unaudited(history: History, checkpoint: str) -> tuple[str, ...]:

@@ -44,13 +44,15 @@ class Suspect(Record):
 class Cause(Record):
     """What one diagnosis found: suspects, confirmed ones first, or none, with the reason.
 
-    ``finding``: the hit whose trait was followed, of those in ``hits``; ``followed``: the audit whose cases were drawn; ``points``: the trait at
+    ``finding``: the hit whose trait was followed, of those in ``hits``; ``checkpoint``: where it was looked for (the hit's own, or a candidate at
+    which a remedy has left some of it); ``followed``: the audit whose cases were drawn; ``points``: the trait at
     the checkpoints that were looked at; ``lost``: what could not be looked at, and what that costs; ``cost``: replays, their steps and
     seconds, checkpoints looked at of those there are.
     """
 
     finding: str
     hits: tuple[str, ...] = ()
+    checkpoint: str = ""
     followed: str = ""
     points: tuple[dict[str, Any], ...] = ()
     suspects: tuple[Suspect, ...] = ()
@@ -61,7 +63,8 @@ class Cause(Record):
 
     @property
     def id(self) -> str:
-        return digest_of(self.model_dump(mode="json", exclude={"seconds", "cost"}))
+        unsaid = set() if self.checkpoint else {"checkpoint"}  # as in ledgers from before there was such a field
+        return digest_of(self.model_dump(mode="json", exclude={"seconds", "cost", *unsaid}))
 
     def suspect(self, position: int) -> Suspect:
         """The suspect at a remedy's position."""

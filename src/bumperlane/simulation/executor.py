@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Literal
 
 from bumperlane.loop import Action, Audit, Begin, Conclude, Diagnose, Train, Verify
-from bumperlane.records import Budget, CampaignRecord, Cause, Check, Checkpoint, Cure, Finding, Outcome, Recipe, Stage, Suspect, Training, digest_of
+from bumperlane.records import Budget, CampaignRecord, Cause, Check, Checkpoint, Cure, Outcome, Recipe, Stage, Suspect, Training, digest_of
 from bumperlane.simulation.known import STEPS, KnownCause, KnownTraining, finding, made_by, mended
 from bumperlane.simulation.paths import FOREST, Node
 from bumperlane.simulation.truth import TAUGHT, Born, Lesson, Nature
@@ -100,14 +100,14 @@ class Imagined:
     # -- diagnosis and verification ----------------------------------------------------------------------------------------------
 
     def _diagnose(self, action: Diagnose) -> Node:
-        lesson, stages = self.learned[action.hits[0].checkpoint], self._stages_before(action)
+        lesson, stages = self.learned[action.checkpoint], self._stages_before(action)
         named = self._guessed(lesson, stages) if self.world.remedies == "random" else self._named(lesson, stages)
-        return self.node.on(named, lambda: [("cause", _cause(action.hits, tuple(suspect(stages, *each) for each in named)))])
+        return self.node.on(named, lambda: [("cause", _cause(action, tuple(suspect(stages, *each) for each in named)))])
 
     def _stages_before(self, action: Diagnose) -> tuple[str, ...]:
         """The attempt's stages up to the one at whose end the hit was."""
         names = tuple(stage.name for stage in self.recipes[action.attempt][0].stages)
-        return names[: names.index(self.stage_of[action.hits[0].checkpoint]) + 1]
+        return names[: names.index(self.stage_of[action.checkpoint]) + 1]
 
     def _named(self, lesson: Lesson | None, stages: tuple[str, ...]) -> tuple[Named, ...]:
         """What a diagnosis names, confirmed suspects first."""
@@ -156,9 +156,10 @@ def _trained(purpose: str, asked: Training, attempt: int) -> dict[str, Any]:
     return {"training": training, "checkpoints": [made], "audited": [made.id], "purpose": purpose, "attempt": attempt, "seconds": 0.0}
 
 
-def _cause(hits: tuple[Finding, ...], suspects: tuple[Suspect, ...]) -> Cause:
-    reason = "" if suspects else "nothing stands out"
-    return KnownCause(finding=hits[0].id, hits=tuple(hit.id for hit in hits), followed=hits[0].audit, suspects=suspects, reason=reason)
+def _cause(action: Diagnose, suspects: tuple[Suspect, ...]) -> Cause:
+    reason, hits = "" if suspects else "nothing stands out", action.hits
+    return KnownCause(finding=hits[0].id, hits=tuple(hit.id for hit in hits), followed=hits[0].audit, suspects=suspects, reason=reason,
+                      checkpoint=action.checkpoint)  # fmt: skip
 
 
 @cache
