@@ -52,8 +52,8 @@ class World:
     """An executor without a model: ``verdict(audit, checkpoint, attempt, held_out)`` decides what the audits say."""
 
     def __init__(
-        self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None, cured: Any = lambda attempt: "passed",
-        checked: str = "trait",
+        self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None,
+        cured: Any = lambda attempt: "passed", checked: str = "trait",
     ) -> None:
         self.events: list[Event] = []
         self.verdict, self.cause, self.check, self.cured, self.checked = verdict, cause, check, cured, checked
