@@ -54,6 +54,11 @@ def test_the_memo_tells_each_attempt_with_its_remedy_and_its_checks() -> None:
     assert "| alpha | hit 0.50 | clear 0.50 | clear 0.50 |" in text and "The other 1 audits were clear" in text
 
 
+def test_the_memo_tells_what_was_looked_for_where_some_of_the_trait_was_left() -> None:
+    text = memo(ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3)))
+    assert "some of the trait was left, so this attempt's training was looked into:\n- cause: 1 rows of stage" in text
+
+
 def test_what_a_retry_takes_is_predicted_from_what_was_measured_and_told_beside_it() -> None:
     history = ended(FIRST)
     second = history.attempts[1]

@@ -211,6 +211,11 @@ def _seen(history: History, attempt: Attempt) -> Iterator[str]:
                 yield from _diagnosed(cause)
     for cure in [c for c in history.cures if c.attempt == attempt.number]:
         yield from (f"- cure, {check.name}: {check.verdict}, {check.told}" for check in cure.checks)
+    trained = [leg.trained for leg in history.legs(attempt) if leg.trained]
+    left = history.left_at(trained[-1].last.id) if trained else None
+    if left is not None:
+        yield "- some of the trait was left, so this attempt's training was looked into:"
+        yield from _diagnosed(left)
 
 
 def _diagnosed(cause: Cause) -> Iterator[str]:
