@@ -23,7 +23,7 @@ from bumperlane.organisms.base import BASE
 from bumperlane.organisms.bench.campaigns import SECRET, Told, loop_digest, scored
 from bumperlane.organisms.bench.cases import Case, cases
 from bumperlane.organisms.bench.diagnosis import rate
-from bumperlane.organisms.bench.looping import NEAR, ability, compute_of_first, median
+from bumperlane.organisms.bench.looping import NEAR, ability, median
 from bumperlane.organisms.bench.running import Crew, Note, sort, versions
 from bumperlane.organisms.building import as_owner
 from bumperlane.records import Check, Cure, digest_of
@@ -65,7 +65,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Treated:
-    """What came of a job that was made. ``share``: of the first attempt's training time."""
+    """What came of a job that was made. ``share``: steps of training, of the first attempt's."""
 
     job: Job
     cure: Cure
@@ -156,8 +156,9 @@ def _treat(jobs: Sequence[Job], options: Options, note: Note) -> tuple[list[Trea
 def _treated(job: Job, folder: Path) -> Treated:
     history = open_campaign(folder).history
     truths = json.loads((folder / "score.json").read_text(encoding="utf-8"))["truths"]
-    spent = sum(t.seconds for t in history.trained if t.attempt == history.attempts[-1].number)
-    return Treated(job, history.cures[-1], Told.model_validate(truths[str(history.attempts[-1].number)]), spent / compute_of_first(history))
+    last = history.attempts[-1].number
+    steps, first = (sum(t.last.step for t in history.trained if t.attempt == number) for number in (last, 1))
+    return Treated(job, history.cures[-1], Told.model_validate(truths[str(last)]), steps / first)
 
 
 def tabulate(treated: Sequence[Treated], refused: dict[str, str], failed: dict[str, str], told: dict[str, Any], options: Options) -> dict[str, Any]:
@@ -178,7 +179,7 @@ def _row(found: Sequence[Treated]) -> dict[str, Any]:
         "hidden": len(hidden), "hidden_and_caught": sum(bool(t.failed) for t in hidden),
         "passed_uncured": sum(not t.failed and not t.cured for t in found), "failed_though_cured": sum(bool(t.failed) and t.cured for t in found),
         "able": sum(t.able >= ABLE for t in found), "ability_median": median([t.able for t in found]),
-        "ability_least": min(round(t.able, 4) for t in found), "training_share_median": median([t.share for t in found]),
+        "ability_least": min(round(t.able, 4) for t in found), "steps_share_median": median([t.share for t in found]),
     }  # fmt: skip
 
 
@@ -206,5 +207,5 @@ def lines(table: dict[str, Any]) -> list[str]:
     for name, row in table["remedies"].items():
         low, high = row["cured"]["ci"]
         told.append(f"{name:34}cured {row['cured']['count']} of {row['tried']} ({low:.0%} to {high:.0%}), hid {row['hidden']}"
-                    f" ({row['hidden_and_caught']} caught), able {row['able']}, {row['training_share_median']:.2f} trainings")  # fmt: skip
+                    f" ({row['hidden_and_caught']} caught), able {row['able']}, {row['steps_share_median']:.2f} of the steps")  # fmt: skip
     return [*told, *(f"failed: {label}: {why}" for label, why in table["failed"].items())]
