@@ -230,7 +230,7 @@ def test_a_cure_that_only_hides_is_a_failed_attempt_and_another_remedy_is_tried_
     assert (world.run().kind, world.history().outcome.attempts) == ("converged", 3)  # type: ignore[union-attr]
     first, second = (a.remedy for a in world.history().attempts[1:])
     assert first is not None and second is not None
-    assert (first.kind, first.of_attempt) == ("drop_rows", 1) and (second.kind, second.of_attempt) == ("answer_anew", 1)
+    assert first.kind != second.kind and first.of_attempt == second.of_attempt == 1  # which kinds is for the table of priors to say
     assert world.actions().count("cause") == 1
     assert world.actions().count("held_out_finding") == 1  # the held-out battery is asked only once the cure is verified
 

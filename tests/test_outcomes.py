@@ -49,8 +49,9 @@ def test_the_memo_names_the_obstacle(history: Any, obstacle: str) -> None:
 
 
 def test_the_memo_tells_each_attempt_with_its_remedy_and_its_checks() -> None:
-    text = memo(ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3)))
-    assert "remedy `drop_rows` on attempt 1's recipe" in text and "cure, trait: failed, drawn afresh" in text
+    history = ended(FIRST, cured=lambda attempt: "failed", record=campaign(attempts=3))
+    text = memo(history)
+    assert f"remedy `{history.attempts[1].remedy.kind}` on attempt 1's recipe" in text and "cure, trait: failed, drawn afresh" in text
     assert "| alpha | hit 0.50 | clear 0.50 | clear 0.50 |" in text and "The other 1 audits were clear" in text
 
 
