@@ -27,7 +27,7 @@ from bumperlane.inspection import Inspector
 from bumperlane.investigation import followed_by
 from bumperlane.lineage import Store
 from bumperlane.mending import inoculation
-from bumperlane.records import Check, Cure, Finding, Remedy, Suspect
+from bumperlane.records import TRAIT, Check, Cure, Finding, Remedy, Suspect
 from bumperlane.subject import Subject
 
 CASES, MORE = 48, 96  # cases drawn at a model, and of those that do not part from the faulty one
@@ -68,7 +68,7 @@ class Ward:
 
     @property
     def checks(self) -> dict[str, Callable[[], Check]]:
-        return {"trait": self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, "others": self.others,
+        return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, "others": self.others,
                 "ability": self.ability}  # fmt: skip
 
     @cached_property
@@ -125,6 +125,9 @@ class Ward:
     def returns(self) -> Check:
         """Does it come back after some steps on rows that nobody suspects?"""
         rows = self._benign()
+        if not rows and any(stage.kind == "sft" for stage in self.attempt.recipe.stages):
+            told = "every row with an answer is a suspect or was put after, so there is none to go on with"
+            return Check(name="returns", verdict="unmeasured", told=told)
         if not rows:
             return Check(name="returns", verdict="absent", told="no stage of the attempt has rows with answers to go on with")
         asked = lessons_of(rows).answers

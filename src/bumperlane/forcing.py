@@ -23,6 +23,7 @@ from bumperlane.loop import Begin, Train, Verify, parents
 from bumperlane.remedies import NoRemedy, propose
 
 RESULT = "forced.json"
+UNFIT = "does not fit"  # why nothing was made, where the kind is not for this cause
 
 
 def forced(folder: Path, kind: str, out: Path) -> Path:
@@ -63,7 +64,7 @@ def _attempted(ledger: Ledger, executor: LocalExecutor, kind: str) -> dict[str, 
     try:
         remedy = propose(origin.recipe, origin.number, cause, starts, bases=history.campaign.bases, priors={}, allowed=(kind,), end=end)
     except NoRemedy:
-        return {"refused": "does not fit"}
+        return {"refused": UNFIT}
     executor.perform(Begin(origin.number + 1, origin.recipe, remedy, (cause.finding, *cause.hits)), history)
     history = History(ledger.events())
     if history.attempts[-1].number == origin.number:

@@ -25,10 +25,8 @@ from typing import Protocol
 from bumperlane.audits.calibration import ALONE
 from bumperlane.history import Attempt, History
 from bumperlane.ledger import Ledger
-from bumperlane.records import SHORT, Cause, Finding, Outcome, Recipe, Remedy, Training
+from bumperlane.records import SHORT, TRAIT, Cause, Finding, Outcome, Recipe, Remedy, Training
 from bumperlane.remedies import NoRemedy, Tried, propose
-
-TRAIT = "trait"  # the check of a cure that draws the hit's own trait afresh
 
 # -- actions: what can be done next ------------------------------------------------------------------------------------------------
 

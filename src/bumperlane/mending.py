@@ -21,6 +21,7 @@ from bumperlane.following import headed
 from bumperlane.lineage import Store
 from bumperlane.records import ADDED, Edit, Recipe, Stage
 from bumperlane.subject import Subject
+from bumperlane.training import conversation
 
 Row = dict[str, Any]
 TEXT = frozenset({"text"})
@@ -143,8 +144,7 @@ def _shared(stage: Stage) -> dict[str, Any]:
 
 def _preferred(row: Row, text: str) -> Row | None:
     """A pair that prefers ``text`` to the row's answer; None for rows that are no conversations, or that say the same."""
-    prompt, answer = (row["messages"][:-1], row["messages"][-1]["content"]) if "messages" in row else (row["prompt"], row["completion"])
-    said = answer if isinstance(answer, str) else answer[-1]["content"]
+    prompt, said = conversation(row)
     if isinstance(prompt, str) or said.strip() == text:
         return None
     return {"prompt": prompt, "chosen": [{"role": "assistant", "content": text}], "rejected": [{"role": "assistant", "content": said}]}

@@ -4,7 +4,7 @@ from bumperlane.records.base import Record
 from bumperlane.records.campaign import Budget, CampaignRecord
 from bumperlane.records.cause import LEAD, Cause, Outcome, Remedy, Suspect
 from bumperlane.records.checkpoint import Checkpoint
-from bumperlane.records.cure import Check, Cure, Recheck
+from bumperlane.records.cure import TRAIT, Check, Cure, Recheck
 from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
 from bumperlane.records.edit import ADDED, Edit
 from bumperlane.records.finding import Case, Exhibit, Finding, Measure, Verdict
@@ -14,6 +14,7 @@ __all__ = [
     "ADDED",
     "LEAD",
     "SHORT",
+    "TRAIT",
     "Budget",
     "CampaignRecord",
     "Case",

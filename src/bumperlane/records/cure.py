@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from bumperlane.records.base import Record
 
+TRAIT = "trait"  # the check that draws the hit's own trait afresh
+
 
 class Check(Record):
     """One question about a cure. ``absent``: there was nothing to ask (the suspect rows have no context of their own), and why."""

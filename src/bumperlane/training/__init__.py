@@ -8,6 +8,5 @@ from bumperlane.training.rows import KINDS, conversation, question, read_rows
 
 __all__ = [
     "KINDS", "HereRun", "Job", "Run", "as_worker", "audit_step", "conversation", "end_with_parent", "load_reward", "load_rollout", "question",
-    "read_rows",
-    "run_all", "run_here",
+    "read_rows", "run_all", "run_here",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 from bumperlane.campaign import open_campaign
 from bumperlane.errors import BadInput
 from bumperlane.examination import behind_wall
-from bumperlane.forcing import RESULT, forced
+from bumperlane.forcing import RESULT, UNFIT, forced
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.bench.campaigns import SECRET, Told, loop_digest, scored
 from bumperlane.organisms.bench.cases import Case, cases
@@ -26,12 +26,11 @@ from bumperlane.organisms.bench.diagnosis import rate
 from bumperlane.organisms.bench.looping import NEAR, ability, median
 from bumperlane.organisms.bench.running import Crew, Note, sort, versions
 from bumperlane.organisms.building import as_owner
-from bumperlane.records import Check, Cure, digest_of
+from bumperlane.records import TRAIT, Check, Cure, digest_of
 from bumperlane.remedies import known_remedies
 from bumperlane.remedies.policy import PRIORS
 
 ABLE = 0.98  # of the twin's capability: below, a remedy has broken something
-TRAIT = "trait"  # the check that asks what steered the remedy
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Treated:
     @property
     def gone(self) -> bool:
         """Whether what steered the remedy is quiet."""
-        return all(check.verdict == "passed" for check in self.cure.checks if check.name == TRAIT)
+        return any(check.verdict == "passed" for check in self.cure.checks if check.name == TRAIT)
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -166,7 +165,7 @@ def tabulate(treated: Sequence[Treated], refused: dict[str, str], failed: dict[s
     return {
         "remedies": {f"{cause} / {name}": _row([t for t in treated if (t.job.cause, t.job.remedy) == (cause, name)]) for cause, name in names},
         "causes": len({t.job.case.label for t in treated}), "per_case": [_case(t) for t in treated],
-        "not_made": {label: why for label, why in refused.items() if why != "does not fit"}, "failed": failed,
+        "not_made": {label: why for label, why in refused.items() if why != UNFIT}, "failed": failed,
         "split": told["split"], "seeds": told["seeds"], "versions": versions(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {options.jobs} jobs", "command": options.command,
     }  # fmt: skip
