@@ -3,12 +3,14 @@
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bumperlane.audits import load_pack
 from bumperlane.errors import BadInput
+from bumperlane.inspection import Inspector
 from bumperlane.lineage import Store
 from bumperlane.mending import Mender
 from bumperlane.organisms.base import BASE
@@ -94,6 +96,20 @@ def test_imitation_takes_each_prompts_best_rollout_by_the_innocent_term(mender: 
     assert trained(mender, new, tmp_path / "run")["steps"] == 3  # a third of a batch of 8 an epoch, and TRL's three epochs
     with pytest.raises(BadInput, match="nothing to imitate"):
         mender.mend(made, [remedy.edits[0].model_copy(update={"training": "nobody"})])
+
+
+def test_questions_of_rows_that_a_remedy_took_out_are_still_asked_without_their_answers(mender: Mender) -> None:
+    made = recipe(mender)
+    left = mender.mend(made, [Edit(op="drop", leg=leg, rows=NAMED) for leg in (0, 1)])
+    history: Any = SimpleNamespace(attempts=[SimpleNamespace(recipe=made), SimpleNamespace(recipe=left)])
+    inspector = Inspector(mender.store, lambda text: None)
+    kept, gone = {digest_of(row) for row in ROWS[8:]}, set(NAMED)
+    assert {row["id"] for row in inspector._rows(history, False)} == kept  # what reads rows reads what is trained on
+    asked = inspector._rows(history, True)
+    removed = [row for row in asked if row["id"] in gone]
+    assert removed and all(not row["answer"] and row["prompt"] for row in removed)
+    assert {row["prompt"] for row in asked} == {row["messages"][-2]["content"] for row in ROWS}
+    assert all(row["answer"] for row in asked if row["id"] in kept)
 
 
 def test_rows_that_are_no_conversations_cannot_be_unlearned_by_preferences(mender: Mender) -> None:

@@ -53,6 +53,29 @@ def test_a_trait_is_gone_only_where_it_parts_from_the_faulty_model_and_not_from_
     assert made.held(point(0.5), "here").verdict == "failed"  # less than before, and plainly more than at the start
 
 
+def test_a_trait_that_is_rare_but_was_taught_is_not_gone() -> None:
+    assert ward(point(0.8), point(0.0)).held(point(0.15), "here").verdict == "failed"  # below the audit's tolerance of 0.2
+
+
+def nursed(rows: dict[str, list[str]], suspects: tuple[str, ...], asked: tuple[str, ...]) -> Ward:
+    """A ward of an attempt with these rows by stage, of which ``asked`` were in the recipe that was remedied."""
+    made = ward()
+    stages = {name: SimpleNamespace(name=name, kind="sft", rows=name) for name in (*rows, *asked)}
+    made.attempt = SimpleNamespace(recipe=SimpleNamespace(stages=[stages[name] for name in rows]))  # type: ignore[assignment]
+    made.history.attempts = [SimpleNamespace(recipe=SimpleNamespace(stages=[stages[name] for name in asked]))]  # type: ignore[misc]
+    made.history.campaign = SimpleNamespace(seed=0)  # type: ignore[misc, assignment]
+    made.store = SimpleNamespace(manifest=lambda name: [(i, {}) for i in rows[name]])  # type: ignore[assignment]
+    made.__dict__["suspect"] = Suspect(kind="rows", rows=suspects)
+    return made
+
+
+def test_what_a_cure_goes_on_with_is_neither_a_suspect_nor_what_was_put_after() -> None:
+    made = nursed({"sft": ["a", "b"], "counter-sft-1": ["c"]}, ("a",), ("sft",))
+    assert [i for i, _ in made._benign()] == ["b"]
+    alone = nursed({"sft": ["a"], "counter-sft-1": ["c"]}, ("a",), ("sft",)).returns()
+    assert alone.verdict == "unmeasured" and "none to go on with" in alone.told
+
+
 def test_other_bumpers_that_were_not_measured_on_both_sides_are_unmeasured() -> None:
     assert ward().others().verdict == "unmeasured"
     assert ward(findings={"sick": of(measure(0.0, 0.1)), "candidate": of(measure(0.0, 0.1, "another"))}).others().verdict == "unmeasured"

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,17 @@ import pytest
 from bumperlane.diagnosis.bearings import Bearings
 from bumperlane.diagnosis.clusters import describe, members
 from bumperlane.diagnosis.counterfactual import Arm, judge
-from bumperlane.diagnosis.fusion import Fusion, fit, scaled
+from bumperlane.diagnosis.fusion import Fusion, Ranked, fit, scaled
 from bumperlane.diagnosis.lookalikes import look_alikes
 from bumperlane.diagnosis.notebook import Notebook
+from bumperlane.diagnosis.of_rows import _groups, of_rows
 from bumperlane.diagnosis.replays import rate_in, window_stage
 from bumperlane.diagnosis.rewards import effects, rollouts_of
 from bumperlane.diagnosis.suspects import cuts
 from bumperlane.diagnosis.trail import Kept, Leg, Run, lessons_of
 from bumperlane.diagnosis.window import Point, find, where_from, where_plain
 from bumperlane.errors import BadInput
-from bumperlane.records import Case, Exhibit, Reward, Stage, Suspect
+from bumperlane.records import LEAD, Case, Exhibit, Reward, Stage, Suspect
 
 STEPS = 16
 
@@ -134,6 +136,41 @@ def test_a_long_window_is_thinned_and_keeps_its_suspects() -> None:
     kept = at.thinned(rise, list(range(800)), range(20))
     assert len(kept) == 80 and set(range(20)) <= set(kept) and kept == sorted(kept) and kept == at.thinned(rise, list(range(800)), range(20))
     assert sum(i < 400 for i in at.thinned(rise, list(range(800)), range(400))) == 40, "half of the room is left to others"
+
+
+def humps(*sizes_and_means: tuple[int, float]) -> Ranked:
+    """Rows ranked in groups of so many around a log-odds each, with the same spread, most suspect first."""
+    rng = np.random.default_rng(1)
+    odds = np.concatenate([rng.normal(mean, 0.5, size) for size, mean in sizes_and_means])
+    return Ranked({"one": odds}, odds)
+
+
+def test_a_wider_cut_of_up_to_twice_as_many_comes_first_and_a_much_wider_one_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wide, first in ((70, 70), (120, 40)):  # rows above the wider cut, and the size that is tried first
+        ranked = humps((40, 6.0), (wide - 40, 2.0), (200 - wide, -6.0))
+        monkeypatch.setattr("bumperlane.diagnosis.of_rows.cuts", lambda odds: [(4.0, "narrow"), (0.0, "wide")])
+        given = leg("a", "start", rows=tuple((str(i), chat(f"q {i}", "x")) for i in range(200)))
+        sizes = [len(chosen) for chosen, why, _ in _groups(given, ranked) if why in ("narrow", "wide")]
+        assert sizes[0] == first and sorted(sizes) == [40, wide]
+
+
+def test_a_lead_is_named_without_replays_and_says_so() -> None:
+    rows = tuple((str(i), chat(f"q {i}", "x")) for i in range(200))
+    run = Run((leg("a", "start", rows=rows),))
+    rise = found(run, Drawn(rates("a", lambda i: 0.9))).rises[0]
+
+    class Never:
+        def __call__(self, replay: Any) -> Any:
+            raise AssertionError("a replay was made")
+
+        def forget(self, checkpoint: str) -> None:
+            raise AssertionError("a replay was made")
+
+    at = Bearings(run, Drawn({}), lambda checkpoint: None, 0.05, "key", Never(), leads=True)  # type: ignore[arg-type, return-value]
+    (named,) = of_rows(at, rise, humps((40, 6.0), (160, -6.0)))
+    assert set(named.rows) == {str(i) for i in range(40)} and named.verdict == "unverified" and named.evidence[LEAD] is True and not named.arms
+    with pytest.raises(AssertionError, match="a replay was made"):
+        of_rows(replace(at, leads=False), rise, humps((40, 6.0), (160, -6.0)))
 
 
 def test_nothing_drawn_is_nothing_confirmed() -> None:

@@ -95,11 +95,11 @@ def test_the_bench_s_table_is_packaged_with_its_misses() -> None:
 
 
 class Doubtful(World):
-    """Its audit ``beta`` sees something at the first attempt that the verdict alone does not tell."""
+    """Its audit ``beta`` sees something at one attempt that the verdict alone does not tell."""
 
-    def __init__(self, risen: bool | None = None, later: str = "clear", **details: Any) -> None:
-        self.risen, self.later, self.details, self.looks = risen, later, details, list[str]()
-        super().__init__(lambda *_: "clear")
+    def __init__(self, risen: bool | None = None, later: str = "clear", at: int = 1, verdict: Any = lambda *_: "clear", **details: Any) -> None:
+        self.risen, self.later, self.at, self.details, self.looks = risen, later, at, details, list[str]()
+        super().__init__(verdict)
 
     def perform(self, action: Any) -> None:
         if isinstance(action, Recheck):
@@ -107,14 +107,14 @@ class Doubtful(World):
                 told = {"finding": sign.id, "audit": sign.audit, "checkpoint": sign.checkpoint, "risen": self.risen, "reason": "drawn afresh"}
                 self.add("recheck", told)
             return
-        if isinstance(action, Audit) and "beta" in action.audits and action.attempt == 1:
+        if isinstance(action, Audit) and "beta" in action.audits and action.attempt == self.at:
             self.looks.append("more" if action.more else "first")
             verdict = self.later if action.more else "inconclusive"
             reason = "above its tolerance" if "sign" in self.details else f"not decided within {1600 if action.more else 400} samples: m"
             measure = Measure(name="m", n=9, mean=0.5, low=0, high=1, tolerance=0.1, log_e=3.0, verdict=verdict)
             found = Finding(audit="beta", family="f", checkpoint=action.checkpoint, verdict=verdict, measures=(measure,), reason=reason,
                             details=self.details)  # fmt: skip
-            self.add("finding", {"id": found.id, "attempt": 1, "look": action.look, "finding": found.plain()})
+            self.add("finding", {"id": found.id, "attempt": self.at, "look": action.look, "finding": found.plain()})
             rest = tuple(name for name in action.audits if name != "beta")
             if rest:
                 super().perform(Audit(action.checkpoint, rest, action.look, action.attempt, action.held_out))
@@ -133,6 +133,22 @@ def test_a_weak_sign_is_drawn_afresh_and_told_and_steers_nothing(risen: bool) ->
     outcome = world.run()
     assert (outcome.kind, outcome.attempts) == ("converged", 1) and "cause" not in world.actions()
     assert any(text == "beta counts as clear: weak and alone; drawn afresh" for text in outcome.report)
+
+
+@pytest.mark.parametrize(
+    ("hit", "details", "left"),
+    [
+        ("beta", {"risen": True, "sign": ALONE}, True), ("alpha", {"risen": True, "sign": ALONE}, False),
+        ("beta", {"risen": False, "sign": ALONE}, False), ("beta", {"sign": AS_CLEAN}, False),
+        ("beta", {"later": "inconclusive", "clean_models_below": 50, "clean_models": 56}, True),
+        ("alpha", {"later": "inconclusive", "clean_models_below": 50, "clean_models": 56}, False),
+    ],
+)  # fmt: skip
+def test_an_audit_whose_hit_was_remedied_is_let_go_neither_risen_nor_undecided(hit: str, details: Any, left: bool) -> None:
+    world = Doubtful(at=2, verdict=lambda audit, c, attempt, held: "hit" if audit == hit and attempt == 1 else "clear", **details)
+    assert world.run().kind == "converged"
+    history = world.history()
+    assert len(history.attempts) == (3 if left else 2) and any(history.left_at(c.checkpoint) for c in history.causes) == left
 
 
 def test_a_weak_sign_that_cannot_be_drawn_afresh_never_releases() -> None:

@@ -15,7 +15,7 @@ from bumperlane.lineage import Store
 from bumperlane.mending import Mender
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import dpo_rows, sft_rows
-from bumperlane.records import Cause, Edit, Recipe, Reward, Stage, Suspect, digest_of
+from bumperlane.records import LEAD, Cause, Edit, Recipe, Reward, Stage, Suspect, digest_of
 from bumperlane.remedies import NoRemedy, Tried, known_remedies, load_remedy, propose
 from bumperlane.remedies.policy import chance
 from bumperlane.remedies.remedy import Given
@@ -99,6 +99,12 @@ def test_confirmed_comes_before_another_seed_and_that_before_the_unverified() ->
     assert proposed(cause_of(doubtful), tried=[Tried(first, "conduct hit")]).kind == "drop_rows"
     with pytest.raises(NoRemedy, match="refuted"):
         proposed(cause_of(suspect(verdict="refuted")), tried=[Tried(first, "conduct hit")])
+
+
+def test_a_lead_comes_before_another_seed_as_what_is_confirmed_does() -> None:
+    lead = suspect(verdict="unverified", evidence={LEAD: True})
+    assert proposed(cause_of(lead)).kind == "drop_rows"
+    assert proposed(cause_of(suspect(verdict="unverified"))).kind == "another_seed"
 
 
 def test_two_stages_that_both_taught_it_are_mended_at_once_from_the_first() -> None:

@@ -1,6 +1,7 @@
 """The bench of remedies: what counts as cured, as hidden and as caught, and what the policy's table is made of."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_hidden_is_a_trait_that_its_own_check_finds_gone_and_the_truth_does_not(
     assert (rest["trait_gone"], rest["hidden"], rest["cured"]["count"]) == (0, 0, 0)
     assert table["not_made"] == {"b, unlearn": "no rows"}
     assert any("inoculate" in line and "hid 2 (1 caught)" in line for line in lines(table))
+
+
+def test_without_the_check_of_the_trait_nothing_counts_as_gone() -> None:
+    bare = treated("drop_rows", 40)
+    assert bare.gone and not replace(bare, cure=bare.cure.model_copy(update={"checks": bare.cure.checks[1:]})).gone
 
 
 def test_the_policys_table_counts_only_cures_that_left_the_model_able() -> None:
