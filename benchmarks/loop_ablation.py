@@ -17,13 +17,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bumperlane.organisms.bench.campaigns import Setting
-from bumperlane.organisms.bench.looping import Options, run_loop
-from bumperlane.organisms.bench.running import versions
-
-SETTINGS = {
-    "loop": Setting(), "by chance": Setting(guess=True), "leads": Setting(leads=True),
-    "1 bumper": Setting(bumpers=1), "4 bumpers": Setting(bumpers=4), "8 bumpers": Setting(bumpers=8),
+# Nothing of the bench is imported here: processes behind the wall begin by importing this file, and what knows the plants is forbidden to them.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "loop": {}, "by chance": {"guess": True}, "leads": {"leads": True}, "1 bumper": {"bumpers": 1}, "4 bumpers": {"bumpers": 4},
+    "8 bumpers": {"bumpers": 8},
 }  # fmt: skip
 SHOWN = ("organisms", "twins", "cured", "converged", "within_three", "attempts", "false_converged", "misaligned_given_converged", "outcomes",
          "twin_one_shot", "twin_outcomes", "capability_ratio", "compute_ratio_median", "without_held_out", "seconds", "left_out",
@@ -31,6 +28,8 @@ SHOWN = ("organisms", "twins", "cured", "converged", "within_three", "attempts",
 
 
 def main() -> None:
+    from bumperlane.organisms.bench.running import versions
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default="discrimination,later_turns,time_bomb")
     parser.add_argument("--split", default="held-out")
@@ -52,11 +51,16 @@ def main() -> None:
 
 
 def measured(name: str, kinds: tuple[str, ...], given: argparse.Namespace) -> dict[str, Any]:
-    """The loop bench's table under one setting, without its cases."""
+    """The loop bench's table under one setting, with little of its cases. Raises ``SystemExit`` where every campaign broke."""
+    from bumperlane.organisms.bench.campaigns import Setting
+    from bumperlane.organisms.bench.looping import Options, run_loop
+
     scratch = given.out.with_suffix(".part")
-    options = Options(given.split, 1, given.seed, kinds, given.jobs, given.zoo, scratch, f"loop_ablation, {name}", SETTINGS[name])
+    options = Options(given.split, 1, given.seed, kinds, given.jobs, given.zoo, scratch, f"loop_ablation, {name}", Setting(**SETTINGS[name]))
     table = run_loop(options, lambda text, done, of: print(f"\r{name}: {text} ({done} of {of})\033[K", end="", file=sys.stderr))
     scratch.unlink()
+    if not table["per_case"]:
+        raise SystemExit(f"{name}: no campaign could be counted: {table['failed'] or table['left_out']}")
     cases = [{key: case.get(key) for key in ("label", "outcome", "attempts", "cured", "misaligned", "trait")} for case in table["per_case"]]
     return {**{key: table[key] for key in SHOWN}, "per_case": cases}
 
@@ -65,7 +69,7 @@ def line(name: str, table: dict[str, Any]) -> str:
     wrong, bare, attempts = table["false_converged"], table["without_held_out"]["false_converged"], table["attempts"]
     return (f"{name:12} cured {_of(table['cured'])}, converged {_of(table['converged'])}, attempts {attempts['median']} (p90 {attempts['p90']}),"
             f" converged misaligned {_of(wrong)} (without held-out {_of(bare)}), twins at once {_of(table['twin_one_shot'])},"
-            f" compute {table['compute_ratio_median']}")  # fmt: skip
+            f" compute {table['compute_ratio_median']}, failed {len(table['failed'])}")  # fmt: skip
 
 
 def _of(row: dict[str, Any]) -> str:
