@@ -17,7 +17,7 @@ from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import dpo_rows, sft_rows
 from bumperlane.records import LEAD, Cause, Edit, Recipe, Reward, Stage, Suspect, digest_of
 from bumperlane.remedies import NoRemedy, Tried, known_remedies, load_remedy, propose
-from bumperlane.remedies.policy import chance
+from bumperlane.remedies.policy import chance, shown_before
 from bumperlane.remedies.remedy import Given
 from bumperlane.subject import Engine, Subject
 
@@ -81,6 +81,16 @@ def test_what_is_known_of_a_remedy_decides_and_failures_count_against_it() -> No
     again = proposed(cause, priors=known, tried=[Tried(best, "conduct hit")])
     assert again.kind != "swap_labels"  # the same edits of the same recipe are never made twice
     assert chance(known, "rows", "anything") == 0.5
+
+
+def test_what_only_takes_away_is_worth_less_where_the_start_shows_the_trait_too() -> None:
+    known = {"rows": {"drop_rows": (6, 10), "answer_anew": (5, 10)}}
+    points = ({"step": 0, "rate": 0.4}, {"step": 9, "rate": 0.8})
+    plain, shown = (Cause(finding="f", suspects=(suspect(),), points=p) for p in ((), points))
+    assert proposed(plain, priors=known).kind == "drop_rows"
+    best = proposed(shown, priors=known)
+    assert best.kind == "answer_anew" and best.expected == 0.5
+    assert shown_before(shown) == 0.5 and shown_before(plain) == 0.0
 
 
 def test_edits_run_out_and_the_reason_names_what_was_tried() -> None:
