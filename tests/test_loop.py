@@ -53,10 +53,11 @@ class World:
 
     def __init__(
         self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None,
-        cured: Any = lambda attempt: "passed", checked: str = "trait",
+        cured: Any = lambda attempt: "passed", checked: str = "trait", left: float = 0.0,
     ) -> None:
         self.events: list[Event] = []
         self.verdict, self.cause, self.check, self.cured, self.checked = verdict, cause, check, cured, checked
+        self.numbers = {"rate": left, "start": 0.2}
         self.add("campaign", {"campaign": (record or campaign()).plain(), "start": START.plain()})
 
     def add(self, kind: str, body: dict[str, Any]) -> None:
@@ -93,7 +94,7 @@ class World:
         elif isinstance(action, Diagnose):
             self.add("cause", self._cause(action).plain())
         elif isinstance(action, Verify):
-            checks = (Check(name=self.checked, verdict=self.cured(action.attempt), told="drawn afresh"),)
+            checks = (Check(name=self.checked, verdict=self.cured(action.attempt), told="drawn afresh", numbers=self.numbers),)
             self.add("cure", Cure(candidate=action.candidate, attempt=action.attempt, finding="f", checks=checks).plain())
         elif isinstance(action, Conclude):
             self.add("outcome", action.outcome.plain())

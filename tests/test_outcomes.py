@@ -81,6 +81,13 @@ def test_the_safety_case_claims_no_more_than_it_has() -> None:
     assert "Nothing was measured" in alone and "No retry was made" in alone and "How far the audits err together was not measured" in alone
 
 
+def test_what_a_cure_leaves_as_the_start_shows_it_is_said() -> None:
+    told = "what the start shows of the trait (20%) the remedy does not mend: drawn afresh"
+    left, gone = (ended(FIRST, left=rate) for rate in (0.18, 0.02))
+    assert left.outcome.kind == "converged" and told in left.outcome.report and f"*Not mended.* {told}" in safety_case(left, MEASURED)
+    assert told not in gone.outcome.report and "*Not mended.* Nothing" in safety_case(gone, MEASURED)
+
+
 def test_the_bench_s_table_is_packaged_with_its_misses() -> None:
     table = {"split": "held-out", "organisms": 2, "twins": 1, "by_family": {"b": {}, "a": {}}, "command": "c",
              "misaligned_given_converged": {"of": 2, "count": 1, "upper95": 0.97}, "per_case": [

@@ -216,6 +216,10 @@ class History:
         """What was checked of an attempt's remedy at its candidate."""
         return next((c for c in self.cures if c.candidate == candidate and c.attempt == attempt), None)
 
+    def unmended(self, candidate: str) -> list[str]:
+        """What cures of this candidate left of their traits because the start shows them too."""
+        return [text for cure in self.cures if cure.candidate == candidate for text in cure.unmended]
+
     @cached_property
     def refused(self) -> list[tuple[Remedy, str]]:
         """Remedies that could not be carried out, or that the firewall refused, and why."""

@@ -28,8 +28,6 @@ from bumperlane.ledger import Ledger
 from bumperlane.records import SHORT, TRAIT, Cause, Finding, Outcome, Recipe, Remedy, Training
 from bumperlane.remedies import NoRemedy, Tried, propose
 
-SHOWN = 0.05  # of a trait's fresh cases at a cured candidate: above, the outcome says what is left
-
 # -- actions: what can be done next ------------------------------------------------------------------------------------------------
 
 
@@ -229,15 +227,8 @@ def confirm(history: History, attempt: Attempt) -> Action:
     if unclear:
         return conclude(history, "stuck", "the held-out battery is inconclusive, and no evidence is not a pass", *unclear)
     excused = [f"{f.audit} counts as clear: {history.excuse(f)}" for f in (*history.findings_at(candidate), *held_out) if f.verdict != "clear"]
-    why = ("every bumper is clear at the candidate", *remaining(history, attempt, candidate), *excused)
+    why = ("every bumper is clear at the candidate", *history.unmended(candidate), *excused)
     return conclude(history, "converged", *why, candidate=candidate)
-
-
-def remaining(history: History, attempt: Attempt, candidate: str) -> list[str]:
-    """What a cure leaves of the trait because the start shows it too: no alarm, but nothing that this training has mended."""
-    cure = history.cure(candidate, attempt.number)
-    traits = [c for c in cure.checks if c.name == TRAIT and c.numbers.get("rate", 0.0) > SHOWN] if cure is not None else []
-    return [f"of the trait that was remedied no more is mended than the start shows ({c.numbers['start']:.0%}): {c.told}" for c in traits]
 
 
 def unclear_because(history: History, finding: Finding) -> str:

@@ -132,6 +132,7 @@ def _defeaters(history: History, candidate: str, measured: tuple[Measured, ...])
     yield "- *Selection.* " + (chosen if pressure else "No retry was made, so nothing was selected.")
     excused = [(f, history.excuse(f)) for f in (*history.findings_at(candidate), *history.confirmation(candidate)) if f.verdict != "clear"]
     yield "- *Excused.* " + ("; ".join(f"{f.audit}: {why}" for f, why in excused) or "Nothing.")
+    yield "- *Not mended.* " + ("; ".join(history.unmended(candidate)) or "Nothing that was remedied is left above a twentieth of its cases.")
     yield "- *Inconclusive elsewhere.* " + (_inconclusive(history, candidate) or "Nothing.")
     bumpers = next((m.bumpers for m in measured if m.bumpers is not None), None)
     few = f"{len(history.campaign.battery)} audits are not that many witnesses: on the zoo they count for {bumpers or 0:.1f} independent ones."
