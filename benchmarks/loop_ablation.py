@@ -19,7 +19,7 @@ from typing import Any
 
 # Nothing of the bench is imported here: processes behind the wall begin by importing this file, and what knows the plants is forbidden to them.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "loop": {}, "by chance": {"guess": True}, "leads": {"leads": True}, "1 bumper": {"bumpers": 1}, "4 bumpers": {"bumpers": 4},
+    "loop": {}, "by chance": {"guess": True}, "1 bumper": {"bumpers": 1}, "4 bumpers": {"bumpers": 4}, "leads": {"leads": True},
     "8 bumpers": {"bumpers": 8},
 }  # fmt: skip
 SHOWN = ("organisms", "twins", "cured", "converged", "within_three", "attempts", "false_converged", "misaligned_given_converged", "outcomes",
@@ -40,13 +40,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/loop-ablation.json"))
     given = parser.parse_args()
     kinds, found = tuple(given.kinds.split(",")), {}
+    command = " ".join(["python benchmarks/loop_ablation.py", *sys.argv[1:]])
     for name in given.settings.split(","):
         found[name] = measured(name, kinds, given)
         print(line(name, found[name]), flush=True)
-    command = " ".join(["python benchmarks/loop_ablation.py", *sys.argv[1:]])
-    told = {"settings": found, "kinds": kinds, "split": given.split, "seeds": [given.seed], "versions": versions(),
-            "machine": f"{platform.machine()}, {given.jobs} jobs", "command": command}  # fmt: skip
-    given.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        told = {"settings": found, "kinds": kinds, "split": given.split, "seeds": [given.seed], "versions": versions(),
+                "machine": f"{platform.machine()}, {given.jobs} jobs", "command": command}  # fmt: skip
+        given.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")  # after every setting: a stopped run has what it finished
     print(f"results: {given.out}")
 
 
