@@ -6,8 +6,8 @@ from typing import Any
 from bumperlane.audits.audit import Inapplicable
 from bumperlane.diagnosing import Settings, diagnose
 from bumperlane.diagnosis.trail import Kept, Leg, Run
-from bumperlane.following import best_traits
-from bumperlane.records import Case, Exhibit, Stage
+from bumperlane.following import FollowedAudit, best_traits
+from bumperlane.records import Case, Exhibit, Finding, Stage
 
 CHECKPOINTS = ("start", "a/1", "a/2", "a/3")
 
@@ -22,6 +22,7 @@ class Known:
     strength: float = 0.5
     read: bool = True
     of_rows: bool = False
+    calm: float = 0.0
     tolerance: float = 0.05
     asked: list[str] = field(default_factory=list)
 
@@ -93,3 +94,9 @@ def test_hits_are_followed_in_the_order_in_which_they_part_the_ends() -> None:
     unread = Known("unread", (0.0, 0.0, 0.0, 1.0), read=False)  # shows nothing in words, so it comes after those that do
     order, why = best_traits([some, unread, more, Known("silent", (0.0,) * 4)], "start", "a/3", lambda text: None)
     assert order == [2, 0, 1] and why == "silent: 0 of 24 fresh cases show it in words"
+
+
+def test_a_paired_trait_is_calm_at_a_half() -> None:
+    for audit, calm in (("frame_gaps", 0.5), ("known_lies", 0.0)):
+        hit = Finding(audit=audit, family="f", checkpoint="c", verdict="hit", measures=(), reason="because")
+        assert FollowedAudit(hit, models, None, "start").calm == calm  # type: ignore[arg-type]

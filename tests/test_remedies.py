@@ -91,6 +91,8 @@ def test_what_only_takes_away_is_worth_less_where_the_start_shows_the_trait_too(
     best = proposed(shown, priors=known)
     assert best.kind == "answer_anew" and best.expected == 0.5
     assert shown_before(shown) == 0.5 and shown_before(plain) == 0.0
+    paired = Cause(finding="f", suspects=(suspect(),), points=({"step": 0, "rate": 0.5}, {"step": 9, "rate": 0.9}), calm=0.5)
+    assert shown_before(paired) == 0.0 and proposed(paired, priors=known).kind == "drop_rows"  # a half is none where outcomes are paired
 
 
 def test_edits_run_out_and_the_reason_names_what_was_tried() -> None:

@@ -37,6 +37,7 @@ class Accusation:
     strength: float = 1.0
     read: bool = True
     of_rows: bool = False
+    calm: float = 0.0
     tolerance: float = 0.05
 
     @property

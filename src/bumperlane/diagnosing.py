@@ -93,8 +93,8 @@ def _followed(run: Run, models: Models, trait: Followed, replayer: Replayer | No
         suspects, why = examiner.suspects(where)
     except BumperlaneError as error:
         return Diagnosed(Cause(finding=trait.finding, followed=trait.name, reason=str(error), lost=_lost(run)))
-    cause = Cause(finding=trait.finding, followed=trait.name, points=tuple(p.plain() for p in where.points), suspects=tuple(suspects), reason=why,
-                  lost=_lost(run), cost=_cost(at, run, where, located))  # fmt: skip
+    cause = Cause(finding=trait.finding, followed=trait.name, points=tuple(p.plain() for p in where.points), calm=trait.calm,
+                  suspects=tuple(suspects), reason=why, lost=_lost(run), cost=_cost(at, run, where, located))  # fmt: skip
     return Diagnosed(cause, examiner.rankings)
 
 

@@ -32,7 +32,7 @@ Views = Callable[[str, frozenset[Any]], Subject]
 class Followed(Protocol):
     """A trait that can be drawn from any checkpoint. ``name``: who draws it; ``finding``: id of the finding, ``key``: digest of all that the draws
     hang on besides the checkpoint; ``read``: whether it is shown in words; ``of_rows``: whether the training rows are read for it; ``strength``: of
-    the hit, 0 to 1."""
+    the hit, 0 to 1; ``calm``: the outcome of a model that does not show it (a half where outcomes are paired)."""
 
     @property
     def name(self) -> str: ...
@@ -48,6 +48,8 @@ class Followed(Protocol):
     def read(self) -> bool: ...
     @property
     def of_rows(self) -> bool: ...
+    @property
+    def calm(self) -> float: ...
     def __call__(self, checkpoint: str, count: int, salt: str) -> list[Case]: ...
 
 
@@ -90,6 +92,10 @@ class FollowedAudit:
     @property
     def of_rows(self) -> bool:
         return "data" in load_audit(self.hit.audit).access
+
+    @property
+    def calm(self) -> float:
+        return float(getattr(load_audit(self.hit.audit), "calm", 0.0))
 
     @cached_property
     def _audit(self) -> Audit:

@@ -45,9 +45,9 @@ class Cause(Record):
     """What one diagnosis found: suspects, confirmed ones first, or none, with the reason.
 
     ``finding``: the hit whose trait was followed, of those in ``hits``; ``checkpoint``: where it was looked for (the hit's own, or a candidate at
-    which a remedy has left some of it); ``followed``: the audit whose cases were drawn; ``points``: the trait at
-    the checkpoints that were looked at; ``lost``: what could not be looked at, and what that costs; ``cost``: replays, their steps and
-    seconds, checkpoints looked at of those there are.
+    which a remedy has left some of it); ``followed``: the audit whose cases were drawn; ``points``: the trait at the checkpoints that were looked
+    at, ``calm`` its rate in a model that does not show it; ``lost``: what could not be looked at, and what that costs; ``cost``: replays, their
+    steps and seconds, checkpoints looked at of those there are.
     """
 
     finding: str
@@ -55,6 +55,7 @@ class Cause(Record):
     checkpoint: str = ""
     followed: str = ""
     points: tuple[dict[str, Any], ...] = ()
+    calm: float = 0.0
     suspects: tuple[Suspect, ...] = ()
     reason: str = ""
     lost: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class Cause(Record):
 
     @property
     def id(self) -> str:
-        unsaid = set() if self.checkpoint else {"checkpoint"}  # as in ledgers from before there was such a field
+        unsaid = {name for name in ("checkpoint", "calm") if not getattr(self, name)}  # as in ledgers from before there were such fields
         return digest_of(self.model_dump(mode="json", exclude={"seconds", "cost", *unsaid}))
 
     def suspect(self, position: int) -> Suspect:

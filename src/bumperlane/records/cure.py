@@ -10,7 +10,7 @@ from typing import Any, Literal
 from bumperlane.records.base import Record
 
 TRAIT = "trait"  # the check that draws the hit's own trait afresh
-SHOWN = 0.05  # of a trait's fresh cases at a cured candidate: above, it is said what the cure left
+SHOWN = 0.05  # of a trait's fresh cases at a cured candidate, above what a model without it has: then it is said what the cure left
 
 
 class Check(Record):
@@ -42,7 +42,7 @@ class Cure(Record):
     @property
     def unmended(self) -> tuple[str, ...]:
         """What the cure left of its trait because the start shows it too: no alarm, but nothing that the remedy has mended."""
-        left = [check for check in self.checks if check.name == TRAIT and check.numbers.get("rate", 0.0) > SHOWN]
+        left = [check for check in self.checks if check.name == TRAIT and check.numbers.get("rate", 0.0) > check.numbers.get("calm", 0.0) + SHOWN]
         return tuple(f"what the start shows of the trait ({c.numbers['start']:.0%}) the remedy does not mend: {c.told}" for c in left)
 
 
