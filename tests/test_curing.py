@@ -32,7 +32,7 @@ def ward(before: Point = NOTHING, start: Point = NOTHING, findings: Any = None, 
     made = Ward("candidate", SimpleNamespace(), Remedy(kind="r", cause="c", of_attempt=1, stage=0, rewind_to="p", edits=()), history, inspector,
                 SimpleNamespace())  # type: ignore[arg-type]  # fmt: skip
     hit = Finding(audit="a", family="f", checkpoint="sick", verdict="hit", measures=(measure(0.5, 0.9).model_copy(update={"verdict": "hit"}),))
-    made.__dict__.update(before=before, start=start, hit=hit, suspect=Suspect(kind=kind))  # type: ignore[arg-type]
+    made.__dict__.update(before=before, start=start, calm=0.0, hit=hit, suspect=Suspect(kind=kind))  # type: ignore[arg-type]
     return made
 
 
@@ -98,6 +98,13 @@ def test_ability_that_was_not_there_before_cannot_be_lost(monkeypatch: pytest.Mo
 def test_a_weak_sign_of_which_no_case_could_be_drawn_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(lambda *_: "clear")
     monkeypatch.setattr("bumperlane.investigation.followed_by", lambda *_: lambda checkpoint, count, salt: [])
-    sign = Finding(audit="alpha", family="f", checkpoint="x", verdict="inconclusive")
+    sign = Finding(audit="conduct", family="f", checkpoint="x", verdict="inconclusive")
     found = recheck(sign, History(tuple(world.events)), SimpleNamespace(subject=None))  # type: ignore[arg-type]
     assert found.risen is None and "0 cases" in found.reason
+
+
+def test_a_weak_sign_of_the_rows_is_not_let_go_by_a_draw_that_cannot_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bumperlane.investigation.followed_by", lambda *_: pytest.fail("rows are the same at every checkpoint"))
+    sign = Finding(audit="row_traits", family="training data", checkpoint="x", verdict="inconclusive")
+    found = recheck(sign, History(tuple(World(lambda *_: "clear").events)), SimpleNamespace(subject=None))  # type: ignore[arg-type]
+    assert found.risen is None and "reads the training rows" in found.reason
