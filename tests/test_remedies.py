@@ -17,7 +17,7 @@ from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import dpo_rows, sft_rows
 from bumperlane.records import LEAD, Cause, Edit, Recipe, Reward, Stage, Suspect, digest_of
 from bumperlane.remedies import NoRemedy, Tried, known_remedies, load_remedy, propose
-from bumperlane.remedies.policy import chance, shown_before
+from bumperlane.remedies.policy import chance, left_by
 from bumperlane.remedies.remedy import Given
 from bumperlane.subject import Engine, Subject
 
@@ -83,16 +83,22 @@ def test_what_is_known_of_a_remedy_decides_and_failures_count_against_it() -> No
     assert chance(known, "rows", "anything") == 0.5
 
 
-def test_what_only_takes_away_is_worth_less_where_the_start_shows_the_trait_too() -> None:
-    known = {"rows": {"drop_rows": (6, 10), "answer_anew": (5, 10)}}
-    points = ({"step": 0, "rate": 0.4}, {"step": 9, "rate": 0.8})
-    plain, shown = (Cause(finding="f", suspects=(suspect(),), points=p) for p in ((), points))
-    assert proposed(plain, priors=known).kind == "drop_rows"
-    best = proposed(shown, priors=known)
-    assert best.kind == "answer_anew" and best.expected == 0.5
-    assert shown_before(shown) == 0.5 and shown_before(plain) == 0.0
-    paired = Cause(finding="f", suspects=(suspect(),), points=({"step": 0, "rate": 0.5}, {"step": 9, "rate": 0.9}), calm=0.5)
-    assert shown_before(paired) == 0.0 and proposed(paired, priors=known).kind == "drop_rows"  # a half is none where outcomes are paired
+def test_what_a_remedy_is_expected_to_leave_counts_against_it() -> None:
+    told: dict[str, Any] = {"priors": {"rows": {"drop_rows": (6, 10), "answer_anew": (5, 10)}}, "allowed": ("drop_rows", "answer_anew")}
+
+    def seen(*rates: float, calm: float = 0.0) -> Cause:
+        return Cause(finding="f", suspects=(suspect(),), points=tuple({"step": i, "rate": r} for i, r in enumerate(rates)), calm=calm)
+
+    drop, anew = (Edit(op=op, rows=("a",), checkpoint="p") for op in ("drop", "answer"))
+    assert proposed(seen(), **told).kind == "drop_rows"
+    lies = seen(0.2, 0.8)  # dropping goes back to a quarter, the parent's likeliest answers show a tenth
+    assert (left_by(lies, [drop]), left_by(lies, [anew])) == pytest.approx((0.25, 0.1)) and proposed(lies, **told).kind == "answer_anew"
+    assert proposed(lies, **told).expected == round(0.5 * 0.9, 4)
+    mended = seen(0.2, 0.0, 0.8, 0.1)  # the other rows bring it to nothing before the peak
+    assert left_by(mended, [drop]) == 0.0 and proposed(mended, **told).kind == "drop_rows"
+    paired = seen(0.5, 0.9, calm=0.5)  # a half is none where outcomes are paired
+    assert left_by(paired, [drop]) == left_by(paired, [anew]) == 0.0 and proposed(paired, **told).kind == "drop_rows"
+    assert left_by(lies, [drop, anew]) == 0.0 and left_by(seen(0.0, 0.0), [drop]) == 0.0
 
 
 def test_edits_run_out_and_the_reason_names_what_was_tried() -> None:

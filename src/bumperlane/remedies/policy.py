@@ -1,8 +1,8 @@
 """Which remedy is tried next: by what is known of its kind, by what this campaign has seen of it, and never the same edit twice.
 
 Idea: a table of how often each kind of remedy cured each kind of cause on the develop organisms (``priors.json``, by ``bench remedies --fit``)
-gives every candidate a chance; each failure of the kind in this campaign halves it, and what only takes rows away leaves whatever of the trait was
-there before the run, so its chance falls with that. Confirmed suspects come first (and leads, where the campaign asks
+gives every candidate a chance; each failure of the kind in this campaign halves it, and it falls by what the remedy is expected to leave where the
+trait was there without its cause (``left_by``). Confirmed suspects come first (and leads, where the campaign asks
 for them); else the cause counts as unknown, and another seed comes before what is only suspected; refuted suspects are not acted on. Ties go to the
 remedy that changes least (``rank``), so rewinds are shallow first and deeper when a signature returns. Invariant: a pure function of its arguments
 and of the table; a set of edits of an attempt's recipe is proposed once.
@@ -22,7 +22,8 @@ from bumperlane.remedies.remedy import Given, RemedyKind, known_remedies, load_r
 
 PRIORS = Path(__file__).parent / "priors.json"
 TOGETHER = 3  # confirmed suspects that one remedy takes on at once
-TAKES_AWAY = frozenset({"drop", "skip"})  # edits after which nothing teaches the good answer in the place of the bad one
+TAKES_AWAY = frozenset({"drop", "skip"})  # edits after which nothing is taught in the place of the suspects
+AS_PARENT = frozenset({"answer", "counter", "unlearn"})  # edits that teach what the stage's parent says
 Priors = Mapping[str, Mapping[str, tuple[int, int]]]
 
 
@@ -82,15 +83,23 @@ def _candidates(cause: Cause, given: Given, tried: Sequence[Tried], table: Prior
             edits = kind.edits(suspect, given)
             if edits:
                 together, told = _together(kind, cause, suspect, given)
-                gone = 1 - shown_before(cause) if all(edit.op in TAKES_AWAY for edit in together) else 1.0
-                yield Candidate(kind, position, together, chance(table, suspect.kind, name) * gone * 0.5**failures, told)
+                expected = chance(table, suspect.kind, name) * (1 - left_by(cause, together)) * 0.5**failures
+                yield Candidate(kind, position, together, expected, told)
 
 
-def shown_before(cause: Cause) -> float:
-    """The trait's rate at the start of the run, as a share of its highest, both above what a model without it has; 0 where nobody looked. (Lies
-    about facts, develop seed 1: the start told 16% to 23%; dropping the rows left 18% to 47%, answering them anew 1% to 24%.)"""
+def left_by(cause: Cause, edits: Sequence[Edit]) -> float:
+    """The share of the trait that these edits are expected to leave, as far as the diagnosis saw where it was without its cause: what takes rows away
+    goes back to the lowest rate before the peak, what answers as the parent does teaches the start's likeliest answers (those of two draws that
+    agree). 0 where nobody looked. (Develop: lies at 16% to 23% at the start, 18% to 47% with the rows dropped, 1% to 24% with them answered anew;
+    the demo's base at 23%, which the other rows bring to nothing, and which answers like the base's bring back.)"""
     rates = [max(0.0, float(point["rate"]) - cause.calm) for point in cause.points]
-    return rates[0] / max(rates) if rates and max(rates) > 0 else 0.0
+    highest = max(rates, default=0.0)
+    if not highest:
+        return 0.0
+    start, lowest = rates[0] / highest, min(rates[: rates.index(highest) + 1]) / highest
+    if all(edit.op in TAKES_AWAY for edit in edits):
+        return lowest
+    return start**2 / (start**2 + (1 - start) ** 2) if all(edit.op in AS_PARENT for edit in edits) else 0.0
 
 
 def _acted_on(cause: Cause, given: Given) -> Iterator[tuple[int, Suspect]]:
