@@ -3,7 +3,7 @@
 The same organisms and twins as whole campaigns under each setting: the loop; causes named by chance (a random stage, and random rows of it dropped);
 leads acted on without replays; 1, 4 and 8 audits of the battery, drawn by the seed. *Without the held-out battery* is counted from the same
 campaigns: those that it escalated or left undecided would have converged. What is finished is not run again, so this goes on where it was stopped.
-Prints a table and writes ``benchmarks/results/loop-ablation.json``. Not run whole yet; half an hour on two cores is an estimate.
+Prints a table and writes ``benchmarks/results/loop-ablation.json``. It took an hour on two cores beside other work.
 
     python benchmarks/loop_ablation.py [--kinds A,B] [--seed 7] [--jobs 2] [--settings loop,leads] [--out FILE]
 """
