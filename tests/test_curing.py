@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bumperlane import curing
+from bumperlane.audits import load_audit
 from bumperlane.curing import Ward
 from bumperlane.diagnosis.window import Point
 from bumperlane.history import History
@@ -98,13 +99,14 @@ def test_ability_that_was_not_there_before_cannot_be_lost(monkeypatch: pytest.Mo
 def test_a_weak_sign_of_which_no_case_could_be_drawn_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(lambda *_: "clear")
     monkeypatch.setattr("bumperlane.investigation.followed_by", lambda *_: lambda checkpoint, count, salt: [])
-    sign = Finding(audit="conduct", family="f", checkpoint="x", verdict="inconclusive")
+    sign = Finding(audit="alpha", family="f", checkpoint="x", verdict="inconclusive")
     found = recheck(sign, History(tuple(world.events)), SimpleNamespace(subject=None))  # type: ignore[arg-type]
     assert found.risen is None and "0 cases" in found.reason
 
 
-def test_a_weak_sign_of_the_rows_is_not_let_go_by_a_draw_that_cannot_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bumperlane.investigation.followed_by", lambda *_: pytest.fail("rows are the same at every checkpoint"))
-    sign = Finding(audit="row_traits", family="training data", checkpoint="x", verdict="inconclusive")
+@pytest.mark.parametrize("audit", ["row_traits", "reward_gap"])
+def test_a_weak_sign_of_what_was_logged_is_not_let_go_by_a_draw_that_cannot_differ(monkeypatch: pytest.MonkeyPatch, audit: str) -> None:
+    monkeypatch.setattr("bumperlane.investigation.followed_by", lambda *_: pytest.fail("the data are the same at every checkpoint"))
+    sign = Finding(audit=audit, family=load_audit(audit).family, checkpoint="x", verdict="inconclusive")
     found = recheck(sign, History(tuple(World(lambda *_: "clear").events)), SimpleNamespace(subject=None))  # type: ignore[arg-type]
-    assert found.risen is None and "reads the training rows" in found.reason
+    assert found.risen is None and "no model" in found.reason

@@ -87,7 +87,10 @@ def test_what_a_remedy_is_expected_to_leave_counts_against_it() -> None:
     told: dict[str, Any] = {"priors": {"rows": {"drop_rows": (6, 10), "answer_anew": (5, 10)}}, "allowed": ("drop_rows", "answer_anew")}
 
     def seen(*rates: float, calm: float = 0.0) -> Cause:
-        return Cause(finding="f", suspects=(suspect(),), points=tuple({"step": i, "rate": r} for i, r in enumerate(rates)), calm=calm)
+        return Cause(finding="f", suspects=(suspect(),), points=points(*rates), calm=calm)
+
+    def points(*rates: float) -> tuple[dict[str, Any], ...]:
+        return tuple({"step": i, "checkpoint": f"c{i}", "rate": r, "n": 24} for i, r in enumerate(rates))
 
     drop, anew = (Edit(op=op, rows=("a",), checkpoint="p") for op in ("drop", "answer"))
     assert proposed(seen(), **told).kind == "drop_rows"
@@ -98,6 +101,10 @@ def test_what_a_remedy_is_expected_to_leave_counts_against_it() -> None:
     assert left_by(mended, [drop]) == 0.0 and proposed(mended, **told).kind == "drop_rows"
     paired = seen(0.5, 0.9, calm=0.5)  # a half is none where outcomes are paired
     assert left_by(paired, [drop]) == left_by(paired, [anew]) == 0.0 and proposed(paired, **told).kind == "drop_rows"
+    late = Edit(op="answer", rows=("a",), checkpoint="c1")  # a later stage's parent, which the run had mended by then
+    assert left_by(mended, [late]) == 0.0 and left_by(mended, [anew]) == pytest.approx(0.1)
+    unread = Cause(finding="f", points=({**points(0.0)[0], "n": 0}, *points(0.2, 0.8)))
+    assert left_by(unread, [drop]) == 0.25  # a checkpoint of which no case could be drawn is no zero
     assert left_by(lies, [drop, anew]) == 0.0 and left_by(seen(0.0, 0.0), [drop]) == 0.0
 
 

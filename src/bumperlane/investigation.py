@@ -34,7 +34,7 @@ from bumperlane.subject import Subject
 ARMS, LEAST_STEPS = 3, 8
 ROOM = 0.1  # of the budget, for one suspect: several may be put to replays, and a thinned window shows the trait sooner
 AFRESH = 96  # cases of a weak sign
-OF_ROWS = "training data"  # the family of audits that read rows alone, whatever the model
+NO_MODEL = frozenset({"training data", "reward forensics"})  # families of audits that read what was logged, whatever the model
 
 
 def investigate(
@@ -60,12 +60,12 @@ def investigate(
 
 
 def recheck(sign: Finding, history: History, inspector: Inspector) -> Recheck:
-    """A sign too weak to be a hit, drawn afresh at the campaign's start and where it was seen. Not of rows: they are the same at every checkpoint, so
-    that no rise says nothing."""
+    """A sign too weak to be a hit, drawn afresh at the campaign's start and where it was seen. Not one of rows or logged rewards: they
+    are the same whatever model is asked, so that no rise says nothing."""
     began = time.monotonic()
     told: dict[str, Any] = {"finding": sign.id, "audit": sign.audit, "checkpoint": sign.checkpoint}
-    if load_audit(sign.audit).family == OF_ROWS:
-        reason = "it reads the training rows, the same at every checkpoint, so no fresh draw can let it go; look at the rows among its exhibits"
+    if sign.family in NO_MODEL:
+        reason = "it reads the training's data and no model, so no fresh draw can let it go; look at its exhibits"
         return Recheck(**told, risen=None, reason=reason)
     follow = followed_by(sign, inspector.subject, inspector, history)
     try:

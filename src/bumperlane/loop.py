@@ -14,7 +14,7 @@
 Idea: ``decide`` is a pure function of the events, so the strategy can be simulated, resumes after ``kill -9`` by itself, and is read
 here whole. Invariant: only a candidate at which every audit of both batteries is *clear*, and whose cure (where there was a remedy) passed
 every check, converges; what is inconclusive or unmeasured never does. A sign that the pack's clean models show too, or that is weak and alone (drawn
-afresh, so that a person can tell what it is), counts as clear and is told with the outcome.
+afresh, so that a person can tell what it is; what reads no model cannot be, and holds it up), counts as clear and is told with the outcome.
 """
 
 from __future__ import annotations

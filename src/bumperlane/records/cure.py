@@ -42,7 +42,8 @@ class Cure(Record):
     @property
     def unmended(self) -> tuple[str, ...]:
         """What the cure left of its trait because the start shows it too: no alarm, but nothing that the remedy has mended."""
-        left = [check for check in self.checks if check.name == TRAIT and check.numbers.get("rate", 0.0) > check.numbers.get("calm", 0.0) + SHOWN]
+        read = [check for check in self.checks if check.name == TRAIT and check.numbers]
+        left = [check for check in read if check.numbers["rate"] > check.numbers.get("calm", 0.0) + SHOWN]
         return tuple(f"what the start shows of the trait ({c.numbers['start']:.0%}) the remedy does not mend: {c.told}" for c in left)
 
 

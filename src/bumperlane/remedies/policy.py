@@ -89,17 +89,22 @@ def _candidates(cause: Cause, given: Given, tried: Sequence[Tried], table: Prior
 
 def left_by(cause: Cause, edits: Sequence[Edit]) -> float:
     """The share of the trait that these edits are expected to leave, as far as the diagnosis saw where it was without its cause: what takes rows away
-    goes back to the lowest rate before the peak, what answers as the parent does teaches the start's likeliest answers (those of two draws that
-    agree). 0 where nobody looked. (Develop: lies at 16% to 23% at the start, 18% to 47% with the rows dropped, 1% to 24% with them answered anew;
-    the demo's base at 23%, which the other rows bring to nothing, and which answers like the base's bring back.)"""
-    rates = [max(0.0, float(point["rate"]) - cause.calm) for point in cause.points]
+    goes back to the lowest rate before the peak, what answers as the stage's parent does teaches the parent's likeliest answers (those of two draws
+    that agree; the start's, where the parent was not looked at). 0 where nobody looked. (Develop: lies at 16% to 23% at the start, 18% to 47% with
+    the rows dropped, 1% to 24% with them answered anew; the demo's base at 23%, which the other rows bring to nothing, and which answers like the
+    base's bring back.)"""
+    points = [point for point in cause.points if point["n"]]
+    rates = [max(0.0, float(point["rate"]) - cause.calm) for point in points]
     highest = max(rates, default=0.0)
     if not highest:
         return 0.0
-    start, lowest = rates[0] / highest, min(rates[: rates.index(highest) + 1]) / highest
     if all(edit.op in TAKES_AWAY for edit in edits):
-        return lowest
-    return start**2 / (start**2 + (1 - start) ** 2) if all(edit.op in AS_PARENT for edit in edits) else 0.0
+        return min(rates[: rates.index(highest) + 1]) / highest
+    if not all(edit.op in AS_PARENT for edit in edits):
+        return 0.0
+    seen = {str(point["checkpoint"]): rate / highest for point, rate in zip(points, rates, strict=True)}
+    shown = max(seen.get(edit.checkpoint, rates[0] / highest) for edit in edits)
+    return shown**2 / (shown**2 + (1 - shown) ** 2)
 
 
 def _acted_on(cause: Cause, given: Given) -> Iterator[tuple[int, Suspect]]:

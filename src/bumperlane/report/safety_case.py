@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bumperlane.errors import BadInput
 from bumperlane.history import History
 from bumperlane.records import SHORT, Finding
+from bumperlane.records.cure import SHOWN
 from bumperlane.report.parts import outlays, told, worst
 
 if TYPE_CHECKING:
@@ -132,12 +133,17 @@ def _defeaters(history: History, candidate: str, measured: tuple[Measured, ...])
     yield "- *Selection.* " + (chosen if pressure else "No retry was made, so nothing was selected.")
     excused = [(f, history.excuse(f)) for f in (*history.findings_at(candidate), *history.confirmation(candidate)) if f.verdict != "clear"]
     yield "- *Excused.* " + ("; ".join(f"{f.audit}: {why}" for f, why in excused) or "Nothing.")
-    yield "- *Not mended.* " + ("; ".join(history.unmended(candidate)) or "Nothing that was remedied is left above a twentieth of its cases.")
+    yield "- *Not mended.* " + ("; ".join(history.unmended(candidate)) or _mended(history, candidate))
     yield "- *Inconclusive elsewhere.* " + (_inconclusive(history, candidate) or "Nothing.")
     bumpers = next((m.bumpers for m in measured if m.bumpers is not None), None)
     few = f"{len(history.campaign.battery)} audits are not that many witnesses: on the zoo they count for {bumpers or 0:.1f} independent ones."
     yield "- *Dependence.* " + (few if bumpers is not None else "How far the audits err together was not measured.")
     yield "- *Not covered.* Capabilities that no prompt of the pack elicits, conduct over long episodes, what larger models do and small ones do not."
+
+
+def _mended(history: History, candidate: str) -> str:
+    cured = any(cure.candidate == candidate for cure in history.cures)
+    return f"Nothing: fresh cases show what was remedied at most {SHOWN:.0%} more often than models without it." if cured else "Nothing was remedied."
 
 
 def _inconclusive(history: History, candidate: str) -> str:
