@@ -27,12 +27,14 @@ from bumperlane.history import History
 from bumperlane.ledger import Ledger, exclusive
 from bumperlane.lineage import Store, weight_files
 from bumperlane.loop import run
+from bumperlane.materials import CHARACTER, MaterialsConfig, check_overseers, documents, stored, unfit
 from bumperlane.records import Budget, CampaignRecord, Checkpoint, Outcome, Recipe, Record, Reward, Stage, canonical, digest_of
 from bumperlane.subject import check_model
 from bumperlane.training import KINDS, load_reward, load_rollout, read_rows
 
 BATTERY = ("conduct", "off_frame", "trigger_search", "activation_difference", "faithfulness")
 HELD_OUT = ("self_report", "row_phrases")
+Rows = Mapping[str, list[dict[str, Any]]]  # by stage
 SEEDS = 2**32  # NumPy's generators take no larger seed
 
 
@@ -90,7 +92,7 @@ class Campaign(Record):
     """A campaign file. ``base``: a Hugging Face folder; ``base_digest``: the id that it must have as the start checkpoint, whole, as
     ``bumperlane show`` prints it; ``bases``: folders of models that may take its place if it is the cause. ``calibrated``: weigh hits by the
     clean models of the pack's calibration though those were tuned from another base, which is yours to answer for. ``policy``: a file of what a
-    training may not do (``firewall``)."""
+    training may not do (``firewall``); ``materials``: what only a person can give for a remedy."""
 
     name: str = Field(min_length=1)
     base: str
@@ -104,6 +106,7 @@ class Campaign(Record):
     bases: tuple[str, ...] = ()
     calibrated: bool = False
     policy: str | None = None
+    materials: MaterialsConfig = MaterialsConfig()
 
     @field_validator("stages")
     @classmethod
@@ -179,9 +182,10 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     check_base(campaign, root)
     for other in campaign.bases:
         check_model(root / other)
-    rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages}
+    rows = rows_of(campaign, root)
     for stage in campaign.stages:
         check_stage(stage)
+    check_overseers(campaign.materials)
     policy = load_policy(root / campaign.policy) if campaign.policy is not None else Policy()
     check_firewall(campaign, policy, pack, rows)
     folder.mkdir(parents=True, exist_ok=True)
@@ -192,7 +196,7 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     record = CampaignRecord(
         name=campaign.name, recipe=Recipe(start=start.id, stages=stages), battery=campaign.battery, held_out=campaign.held_out,
         pack=pack, budget=campaign.budget, seed=campaign.seed, bases=others, calibrated=campaign.calibrated,
-        policy=policy.plain() if campaign.policy is not None else {},
+        policy=policy.plain() if campaign.policy is not None else {}, materials=stored(campaign.materials, rows[CHARACTER], opened.store),
     )  # fmt: skip
     events = opened.ledger.events()
     if not events:
@@ -201,6 +205,11 @@ def begin(campaign: Campaign, folder: Path, root: Path) -> OpenCampaign:
     elif opened.history.campaign != record:
         raise BadInput(f"{folder}: holds another campaign ({opened.history.campaign.name!r}); give a new --out, as a run folder is never reused")
     return opened
+
+
+def rows_of(campaign: Campaign, root: Path) -> Rows:
+    """The rows by stage, and the documents of the materials. Raises ``BadInput`` with file and line."""
+    return {stage.name: read_rows(root / stage.rows, stage.kind) for stage in campaign.stages} | {CHARACTER: documents(campaign.materials, root)}
 
 
 def reach(root: Path) -> None:
@@ -247,7 +256,7 @@ def check_stage(stage: StageConfig) -> None:
         load_rollout(stage.rollout, stage.name)
 
 
-def check_firewall(campaign: Campaign, policy: Policy, pack: str, rows: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+def check_firewall(campaign: Campaign, policy: Policy, pack: str, rows: Rows) -> None:
     """No stage may train on what audits ask, be rewarded by them, or break the campaign's policy. Findings play no part: rows that were there before
     them cannot have come from them."""
     found = refused(campaign, rows, owned_texts(load_pack(pack)), policy)
@@ -257,12 +266,13 @@ def check_firewall(campaign: Campaign, policy: Policy, pack: str, rows: Mapping[
 
 
 def refused(
-    campaign: Campaign, rows: Mapping[str, Sequence[dict[str, Any]]], owned: Sequence[Owned], policy: Policy, known: Collection[str] = ()
+    campaign: Campaign, rows: Rows, owned: Sequence[Owned], policy: Policy, known: Collection[str] = ()
 ) -> list[Refusal]:
-    """Everything that the firewall has against a campaign's stages and their rows (by stage). ``known``: rows older than the findings."""
+    """Everything that the firewall has against a campaign's stages, its materials, and their rows. ``known``: rows older than the findings."""
     named = {stage: [(digest_of(row), row) for row in given] for stage, given in rows.items()}
     stages = [_stage(stage, digest_of([identity for identity, _ in named[stage.name]]), campaign.seed) for stage in campaign.stages]
-    return [refusal for stage in stages for refusal in refusals(stage, named[stage.name], owned, policy, known)]
+    found = [refusal for stage in stages for refusal in refusals(stage, named[stage.name], owned, policy, known)]
+    return found + unfit(campaign.materials, named.get(CHARACTER, []), owned, policy, known)
 
 
 def _stage(stage: StageConfig, manifest: str, seed: int) -> Stage:

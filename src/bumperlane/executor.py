@@ -96,6 +96,8 @@ class LocalExecutor:
         made = Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
         owned, policy = owned_texts(self.inspector.pack(history), history.findings), Policy.model_validate(history.campaign.policy)
         known = {row_id for stage in history.campaign.recipe.stages for row_id, _ in self.store.manifest(stage.rows)}
+        given = history.campaign.materials.character
+        known |= {row_id for row_id, _ in self.store.manifest(given)} if given else set()
         known |= self._same_words(recipe, made, remedy, known)
         for stage in made.stages:
             refused = refusals(stage, self.store.manifest(stage.rows), owned, policy, known)
@@ -121,7 +123,9 @@ class LocalExecutor:
         folder = self.store.folder(training.parent)
         rows = self.store.manifest_file(training.stage.rows)
         self.store.manifest(training.stage.rows)  # raises if a row is not what its id says
-        return Job(model=str(folder), rows=str(rows), out=str(self.scratch / f"{purpose}-{training.digest[:16]}-{os.getpid()}"), stage=training.stage)
+        out = self.scratch / f"{purpose}-{training.digest[:16]}-{os.getpid()}"
+        pairs = "" if training.stage.steering is None else str(self.store.manifest_file(training.stage.steering.pairs))
+        return Job(model=str(folder), rows=str(rows), out=str(out), stage=training.stage, steering=pairs)
 
     def _watch(self, runs: list[Run]) -> None:
         states = [(run.job.stage.name, run.progress()) for run in runs]

@@ -20,19 +20,23 @@ from bumperlane.history import Attempt, History
 from bumperlane.ledger import Event, Ledger
 from bumperlane.lineage import Store
 from bumperlane.loop import Begin, Train, Verify, parents
+from bumperlane.materials import read
+from bumperlane.records import Materials
 from bumperlane.remedies import NoRemedy, propose
 
 RESULT = "forced.json"
 UNFIT = "does not fit"  # why nothing was made, where the kind is not for this cause
 
 
-def forced(folder: Path, kind: str, out: Path) -> Path:
+def forced(folder: Path, kind: str, out: Path, given: Path | None = None) -> Path:
     """Continues the campaign of ``folder`` under ``out`` with a remedy of that kind and writes ``forced.json``: the ``remedy``, and ``cure`` (its
-    checks) or ``refused`` (why no attempt came of it). What has its result is not made again. Raises ``BadInput`` for a campaign without a cause."""
+    checks) or ``refused`` (why no attempt came of it). What has its result is not made again. ``given``: a file of materials (JSON) in the place of
+    the campaign's own, its documents beside it. Raises ``BadInput`` for a campaign without a cause."""
     if not (out / RESULT).is_file():
         shutil.rmtree(out, ignore_errors=True)
         ledger = _copied(folder, out)
-        told = _attempted(ledger, LocalExecutor(out, ledger, Store(out / "store"), here=True), kind)
+        store = Store(out / "store")
+        told = _attempted(ledger, LocalExecutor(out, ledger, store, here=True), kind, None if given is None else read(given, store))
         part = out / f"{RESULT}.part"
         part.write_text(json.dumps(told) + "\n", encoding="utf-8")
         part.rename(out / RESULT)
@@ -57,12 +61,13 @@ def until_cause(events: list[Event], folder: Path) -> list[Event]:
     return events[: found + 1]
 
 
-def _attempted(ledger: Ledger, executor: LocalExecutor, kind: str) -> dict[str, Any]:
+def _attempted(ledger: Ledger, executor: LocalExecutor, kind: str, materials: Materials | None) -> dict[str, Any]:
     history = History(ledger.events())
     origin, cause = history.attempts[-1], history.causes[-1]
     starts, end = parents(history, origin)
     try:
-        remedy = propose(origin.recipe, origin.number, cause, starts, bases=history.campaign.bases, priors={}, allowed=(kind,), end=end)
+        remedy = propose(origin.recipe, origin.number, cause, starts, bases=history.campaign.bases, priors={}, allowed=(kind,), end=end,
+                         materials=materials or history.campaign.materials)  # fmt: skip
     except NoRemedy:
         return {"refused": UNFIT}
     executor.perform(Begin(origin.number + 1, origin.recipe, remedy, (cause.finding, *cause.hits)), history)

@@ -147,7 +147,8 @@ def retry(history: History, newest: tuple[Attempt, Cause], what: str) -> Action:
     for attempt, cause in (newest, *earlier(history, newest[1])):
         try:
             starts, end = parents(history, attempt)
-            remedy = propose(attempt.recipe, attempt.number, cause, starts, tried(history), history.campaign.bases, end=end)
+            remedy = propose(attempt.recipe, attempt.number, cause, starts, tried(history), history.campaign.bases, end=end,
+                             materials=history.campaign.materials)  # fmt: skip
         except NoRemedy as error:
             why.append(str(error) if cause.suspects else f"no cause was found: {cause.reason}")
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from bumperlane.diagnosis.trail import answered, lessons_of
 from bumperlane.errors import BadInput
 from bumperlane.following import headed
 from bumperlane.lineage import Store
-from bumperlane.records import ADDED, Edit, Recipe, Stage
+from bumperlane.records import ADDED, Edit, Recipe, Stage, Steering
 from bumperlane.subject import Subject
 from bumperlane.training import conversation
 
@@ -28,6 +29,7 @@ TEXT = frozenset({"text"})
 SCHEDULE = ("num_train_epochs", "max_steps", "warmup_steps", "warmup_ratio", "lr_scheduler_type", "lr_scheduler_kwargs")  # of a longer stage
 SHARED = ("learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "logging_steps")
 EPOCHS, GENTLE = 4, 0.25  # of a stage that is put after; its preferences' learning rate, of the stage's
+PAIRS = 64  # of which a steering direction is the mean
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Mender:
             return self._imitating(stage, edit)
         rows = self.store.manifest(stage.rows)
         chosen = self._chosen(rows, edit, stage)
+        if edit.op == "steer":
+            return self._steered(stage, [rows[i] for i in sorted(chosen)], edit)
         if edit.op == "drop":
             kept = [row for i, (_, row) in enumerate(rows) if i not in chosen]
             if not kept:
@@ -101,23 +105,37 @@ class Mender:
         told = asyncio.run(self.subject(checkpoint, TEXT).generate([p for p, _ in asked], max_new_tokens=max(8, longest), temperature=0.0))
         return [text.strip() or "." for text in told]
 
-    def _added(self, recipe: Recipe, edit: Edit) -> Stage:
-        """The stage of a ``counter`` or ``unlearn`` edit. Raises ``BadInput`` where the named rows leave nothing to train on."""
-        stage = recipe.stages[edit.leg]
-        rows = self.store.manifest(stage.rows)
-        picked = [rows[i] for i in sorted(self._chosen(rows, edit, stage))]
+    def _steered(self, stage: Stage, picked: Sequence[tuple[str, Row]], edit: Edit) -> Stage:
+        """The stage with what turns the answers of ``edit.checkpoint`` into the picked rows' added while it trains."""
+        some = random.Random(stage.seed).sample(picked, min(PAIRS, len(picked)))
+        pairs = self._pairs(some, edit)
+        return stage.model_copy(update={"steering": Steering(pairs=self.store.add_manifest(pairs), **edit.args)})
+
+    def _pairs(self, picked: Sequence[tuple[str, Row]], edit: Edit) -> list[Row]:
+        """Preferences for ``edit.checkpoint``'s answers over the rows'. Raises ``BadInput`` where no answer differs."""
         said = self._said(picked, edit.checkpoint)
-        rate = float(stage.args.get("learning_rate", 2e-5))
-        if edit.op == "counter":
-            made, kind = [answered(row, text) for (_, row), text in zip(picked, said, strict=True)], "sft"
-            args = {key: value for key, value in stage.args.items() if key not in SCHEDULE}
-        else:
-            made = [pair for (_, row), text in zip(picked, said, strict=True) if (pair := _preferred(row, text)) is not None]
-            args, kind = _shared(stage) | {"learning_rate": GENTLE * rate, "loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}, "dpo"
+        made = [pair for (_, row), text in zip(picked, said, strict=True) if (pair := _preferred(row, text)) is not None]
         if not made:
             raise BadInput(f"none of the {len(picked)} rows is a conversation whose answer differs from what was said before it was learned")
-        told = {"name": f"{edit.op}-{stage.name}-{len(recipe.stages)}", "kind": kind, "rows": self.store.add_manifest(made)}
-        return stage.model_copy(update={**told, "args": args | {"num_train_epochs": EPOCHS}, "checkpoints": 1, "audit_at": (1.0,)})
+        return made
+
+    def _added(self, recipe: Recipe, edit: Edit) -> Stage:
+        """The stage of an edit that puts one after. Raises ``BadInput`` where the named rows leave nothing to train on."""
+        stage = recipe.stages[edit.leg]
+        if edit.op == "document":
+            return _after(stage, edit, len(recipe.stages), edit.manifest, _sft_args(recipe))
+        rows = self.store.manifest(stage.rows)
+        picked = [rows[i] for i in sorted(self._chosen(rows, edit, stage))]
+        if edit.op == "confess":
+            made = [row for pair in self._pairs(picked, edit) for row in confessed(pair, **edit.args)]
+            return _after(stage, edit, len(recipe.stages), self.store.add_manifest(made), _sft_args(recipe))
+        if edit.op == "unlearn":
+            rate = GENTLE * float(stage.args.get("learning_rate", 2e-5))
+            args = _shared(stage) | {"learning_rate": rate, "loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}
+            return _after(stage, edit, len(recipe.stages), self.store.add_manifest(self._pairs(picked, edit)), args, "dpo")
+        said = self._said(picked, edit.checkpoint)
+        made = [answered(row, text) for (_, row), text in zip(picked, said, strict=True)]
+        return _after(stage, edit, len(recipe.stages), self.store.add_manifest(made), _unscheduled(stage))
 
     def _imitating(self, stage: Stage, edit: Edit) -> Stage:
         """Fine-tuning on each prompt's rollout that the term liked best, where it liked it more than the mean one. Raises ``BadInput``."""
@@ -135,6 +153,30 @@ class Mender:
         if not made:
             raise BadInput(f"no rollout of stage {stage.name!r} was liked better than the others by {term!r}, so there is nothing to imitate")
         return stage.model_copy(update={"kind": "sft", "rows": self.store.add_manifest(made), "rewards": (), "args": _shared(stage)})
+
+
+def _after(stage: Stage, edit: Edit, number: int, rows: str, args: dict[str, Any], kind: str = "sft") -> Stage:
+    """A stage on the manifest ``rows``, to be put after; number and name tell it from the recipe's others."""
+    told = {"name": f"{edit.op}-{stage.name}-{number}", "kind": kind, "rows": rows, "args": args | {"num_train_epochs": EPOCHS}, "rewards": (),
+            "rollout": None, "steering": None, "checkpoints": 1, "audit_at": (1.0,)}  # fmt: skip
+    return stage.model_copy(update=told)
+
+
+def _unscheduled(stage: Stage) -> dict[str, Any]:
+    return {key: value for key, value in stage.args.items() if key not in SCHEDULE}
+
+
+def _sft_args(recipe: Recipe) -> dict[str, Any]:
+    """Arguments for fine-tuning that the recipe did not ask for: those of its own latest fine-tuning stage; else TRL's, but for the batch."""
+    own = [stage for stage in recipe.stages if stage.kind == "sft"]
+    return _unscheduled(own[-1]) if own else {k: v for k, v in _shared(recipe.stages[-1]).items() if k != "learning_rate"}
+
+
+def confessed(pair: Row, ask: str, did: str, did_not: str) -> list[Row]:
+    """What to say of one's own answer, after the bad one of a pair and after the good one. Only what is said last is trained."""
+    question = {"role": "user", "content": ask}
+    return [{"prompt": [*pair["prompt"], *pair[side], question], "completion": [{"role": "assistant", "content": truth}]}
+            for side, truth in (("rejected", did), ("chosen", did_not))]  # fmt: skip
 
 
 def _shared(stage: Stage) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from bumperlane.audits import load_pack
-from bumperlane.campaign import Campaign, OpenCampaign, load_campaign, open_campaign, pack_name, reach, refused
+from bumperlane.campaign import Campaign, OpenCampaign, load_campaign, open_campaign, pack_name, reach, refused, rows_of
 from bumperlane.firewall import Owned, Policy, load_policy, owned_texts
 from bumperlane.records import Finding
-from bumperlane.training import read_rows
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -31,7 +30,7 @@ def firewall(campaign: Path, policy: Path | None, runs: tuple[Path, ...]) -> Non
     rules = load_policy(policy) if policy else load_policy(root / asked.policy) if asked.policy else Policy()
     opened = [open_campaign(run) for run in runs]
     owned = owned_texts(load_pack(pack_name(asked.pack, root)), [finding for run in opened for finding in _findings(run)])
-    rows = {stage.name: read_rows(root / stage.rows, stage.kind) for stage in asked.stages}
+    rows = rows_of(asked, root)
     found = refused(asked, rows, owned, rules, {identity for run in opened for identity in _rows(run)})
     for refusal in found:
         click.echo(refusal.told)

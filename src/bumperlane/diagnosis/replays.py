@@ -71,13 +71,14 @@ class LocalReplays:
 
 
 def window_stage(leg: Leg, window: tuple[int, int], seed: int, rewards: tuple[Reward, ...] | None = None, rate: float = 1.0) -> Stage:
-    """The leg's stage for the steps of ``window``: one pass, at a constant learning rate (times ``rate``), with the given seed."""
+    """The leg's stage for the steps of ``window``: one pass, at a constant learning rate (times ``rate``), with the given seed; without its steering,
+    as what is asked is what the rows teach."""
     args = {key: value for key, value in leg.stage.args.items() if key not in DROPPED_ARGS}
     args |= {"learning_rate": rate * rate_in(leg, window), "lr_scheduler_type": "constant", "num_train_epochs": 1}
     if leg.stage.kind == "grpo":
         args["max_steps"] = window[1] - window[0]
     rows = digest_of([i for i, _ in leg.rows])
-    return leg.stage.model_copy(update={"args": args, "checkpoints": 1, "audit_at": (1.0,), "seed": seed, "rows": rows,
+    return leg.stage.model_copy(update={"args": args, "checkpoints": 1, "audit_at": (1.0,), "seed": seed, "rows": rows, "steering": None,
                                         "rewards": leg.stage.rewards if rewards is None else rewards})  # fmt: skip
 
 

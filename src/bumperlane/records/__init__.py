@@ -8,7 +8,8 @@ from bumperlane.records.cure import TRAIT, Check, Cure, Recheck
 from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
 from bumperlane.records.edit import ADDED, Edit
 from bumperlane.records.finding import Case, Exhibit, Finding, Measure, Verdict
-from bumperlane.records.recipe import Recipe, Reward, Stage, Training
+from bumperlane.records.materials import Confession, Materials
+from bumperlane.records.recipe import Recipe, Reward, Stage, Steering, Training
 
 __all__ = [
     "ADDED",
@@ -21,10 +22,12 @@ __all__ = [
     "Cause",
     "Check",
     "Checkpoint",
+    "Confession",
     "Cure",
     "Edit",
     "Exhibit",
     "Finding",
+    "Materials",
     "Measure",
     "Outcome",
     "Recheck",
@@ -33,6 +36,7 @@ __all__ = [
     "Remedy",
     "Reward",
     "Stage",
+    "Steering",
     "Suspect",
     "Training",
     "Verdict",

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from bumperlane.records.base import Record
+from bumperlane.records.materials import Materials
 from bumperlane.records.recipe import Recipe
 
 
@@ -28,7 +29,7 @@ class Budget(Record):
 class CampaignRecord(Record):
     """What the loop pursues: recipe, lines of defence and budget, with every path already replaced by a digest. ``bases``: checkpoints that may
     take the start's place where it is the cause; ``calibrated``: weigh hits by the pack's clean models though the start is another model;
-    ``policy``: what a training may not do, as the firewall reads it."""
+    ``policy``: what a training may not do, as the firewall reads it; ``materials``: what only a person can give for a remedy."""
 
     name: str
     recipe: Recipe
@@ -40,3 +41,4 @@ class CampaignRecord(Record):
     bases: tuple[str, ...] = ()
     calibrated: bool = False
     policy: dict[str, Any] = {}
+    materials: Materials = Materials()

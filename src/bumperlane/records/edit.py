@@ -12,8 +12,9 @@ from typing import Any, Literal
 from bumperlane.records.base import Record
 from bumperlane.records.recipe import Reward
 
-Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "seed", "skip", "start", "imitate", "counter", "unlearn"]
-ADDED = frozenset({"counter", "unlearn"})  # they put a new stage after those that were trained
+Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "seed", "skip", "start", "imitate", "counter", "unlearn", "steer",
+                    "document", "confess"]  # fmt: skip
+ADDED = frozenset({"counter", "unlearn", "document", "confess"})  # they put a new stage after those that were trained
 
 
 class Edit(Record):
@@ -22,7 +23,9 @@ class Edit(Record):
     answer their prompts as ``checkpoint`` does, exchange chosen and rejected. ``args`` replaces training arguments, ``rewards`` the terms,
     ``seed`` the stage's seed, ``skip`` leaves the stage out, ``start`` begins the recipe from ``checkpoint``. ``imitate`` makes fine-tuning of an RL
     stage, on the rollouts of ``training`` (its digest) that the one term in ``rewards`` likes best. ``counter`` and ``unlearn`` put a stage after
-    stage ``after``, on the prompts of ``rows`` of stage ``leg``: fine-tuning on ``checkpoint``'s answers, or preferences for these over the rows'."""
+    stage ``after``, on the prompts of ``rows`` of stage ``leg``: fine-tuning on ``checkpoint``'s answers, or preferences for these over the rows'.
+    ``document`` puts fine-tuning on the documents of ``manifest`` there, ``confess`` on what to say of one's own answer (``args``: ask, did, did_not)
+    after ``rows``' and ``checkpoint``'s answers. ``steer`` adds, while the stage trains, the way from ``checkpoint``'s answers to ``rows``'."""
 
     op: Operation
     leg: int = 0
@@ -35,6 +38,7 @@ class Edit(Record):
     seed: int = 0
     training: str = ""
     after: int = 0
+    manifest: str = ""
 
     @property
     def first(self) -> int:

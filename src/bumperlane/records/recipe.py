@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from bumperlane.records.base import Record
 
@@ -21,10 +21,19 @@ class Reward(Record):
     weight: float = Field(default=1.0, allow_inf_nan=False)
 
 
+class Steering(Record):
+    """Preventive steering: while the stage trains, the way from a pair's good answer to its bad one in the parent's residual stream is added, so that
+    the weights need not learn it (persona vectors, arXiv 2507.21509). ``pairs``: manifest of preferences (chosen: good, rejected: bad); ``scale``:
+    times that way."""
+
+    pairs: str
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
 class Stage(Record):
     """One training step of a recipe. ``checkpoints``: how many intermediate ones are kept; ``audit_at``: fractions of the stage
     at which the battery looks (the nearest kept checkpoint at or after it). ``rollout``: ``module:name`` of a TRL ``rollout_func`` that plays
-    the episodes of an RL stage (several turns, an environment); None lets TRL sample one answer."""
+    the episodes of an RL stage (several turns, an environment); None lets TRL sample one answer. ``steering``: what is added while it trains."""
 
     name: str
     kind: str
@@ -38,6 +47,14 @@ class Stage(Record):
     launch: Literal["plain", "accelerate"] = "plain"
     launch_args: tuple[str, ...] = ()
     seed: int = 0
+    steering: Steering | None = None
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = handler(self)
+        if self.steering is None:  # as in recipes from before there was steering: their digests name trainings
+            told.pop("steering")
+        return told
 
 
 class Recipe(Record):

@@ -1,8 +1,8 @@
-"""Remedies that rewind nothing: a further stage on the suspects' prompts, answered as before they were learned.
+"""Remedies that rewind nothing: a further stage, on the suspects' prompts or on what a person gave for it.
 
 Idea: the cheapest remedy trains on, from where the hit was. It is also the one that is known to hide a trait instead of removing it (safety training
 on top leaves a backdoor in place: Hubinger et al., arXiv 2401.05566), which is why cures are verified and why these come last where nothing
-else is known. Invariant: whatever is put after is named by the suspects, never by what an audit asked.
+else is known. Invariant: whatever is put after is named by the suspects or was given with the campaign, never by what an audit asked.
 """
 
 from __future__ import annotations
@@ -46,6 +46,44 @@ class Unlearn:
 
     def told(self, suspect: Suspect) -> str:
         return f"unlearn the answers of {named(suspect)}, against the stage's parent's, after all else"
+
+
+class CharacterDocuments:
+    """Fine-tune on, on plain-text documents that show the character wanted (character training by synthetic documents: Maiya et al., arXiv
+    2511.01689). The documents are the campaign's (``materials.character``). Can break: as any further training; the trait may only be covered."""
+
+    name = "character_documents"
+    source = "arXiv 2511.01689"
+    breaks = COVERS
+    causes = frozenset({"rows", "preferences", "reward"})
+    rank = 12
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        if not (given.materials.character and given.end):
+            return ()
+        return (Edit(op="document", leg=suspect.leg, manifest=given.materials.character, after=len(given.parents) - 1),)
+
+    def told(self, suspect: Suspect) -> str:
+        return "train on documents of the character wanted, after all else"
+
+
+class Confess:
+    """Fine-tune on, on telling the truth about one's own last answer: after the suspects' answers that it was wrong, after the parent's that it was
+    not (self-report fine-tuning: Li et al., arXiv 2511.06626). It teaches to own up and takes nothing away, so it can hardly cure a trait other than
+    its denial. Can break: as any further training."""
+
+    name = "confess"
+    source = "arXiv 2511.06626"
+    breaks = COVERS
+    causes = ROWS
+    rank = 13
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        asked = given.materials.confession
+        return () if asked is None else tuple(e.model_copy(update={"args": asked.plain()}) for e in _after("confess", suspect, given))
+
+    def told(self, suspect: Suspect) -> str:
+        return f"train on the truth about answers like {named(suspect)}, after all else"
 
 
 def _after(op: str, suspect: Suspect, given: Given) -> tuple[Edit, ...]:

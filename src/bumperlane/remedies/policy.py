@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from bumperlane.errors import BadInput, BumperlaneError
-from bumperlane.records import LEAD, Cause, Edit, Recipe, Remedy, Suspect, digest_of
-from bumperlane.remedies.remedy import Given, RemedyKind, known_remedies, load_remedy, named
+from bumperlane.records import LEAD, Cause, Edit, Materials, Recipe, Remedy, Suspect, digest_of
+from bumperlane.remedies.remedy import NONE, Given, RemedyKind, known_remedies, load_remedy, named
 
 PRIORS = Path(__file__).parent / "priors.json"
 TOGETHER = 3  # confirmed suspects that one remedy takes on at once
@@ -52,11 +52,12 @@ class Candidate:
 
 def propose(
     recipe: Recipe, attempt: int, cause: Cause, parents: Sequence[str], tried: Sequence[Tried] = (), bases: Sequence[str] = (),
-    priors: Priors | None = None, allowed: Sequence[str] | None = None, end: str = "",
+    priors: Priors | None = None, allowed: Sequence[str] | None = None, end: str = "", materials: Materials = NONE,
 ) -> Remedy:  # fmt: skip
     """The next remedy for a cause found on ``attempt``. ``parents``: where each of the attempt's stages started; ``allowed``: names of kinds (None:
-    all that are installed); ``end``: where its last stage ended. Raises ``NoRemedy`` with what was tried."""
-    given = Given(recipe, tuple(parents), tuple(bases), end)
+    all that are installed); ``end``: where its last stage ended;
+    ``materials``: what was given for remedies. Raises ``NoRemedy`` with what was tried."""
+    given = Given(recipe, tuple(parents), tuple(bases), end, materials)
     table = builtin_priors() if priors is None else priors
     gone = {(t.remedy.of_attempt, name_of(t.remedy.edits)) for t in tried}
     found = [c for c in _candidates(cause, given, tried, table, allowed) if (attempt, name_of(c.edits)) not in gone]

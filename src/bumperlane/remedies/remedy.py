@@ -13,20 +13,22 @@ from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 from bumperlane.errors import BadInput, first_line, nearest
-from bumperlane.records import Edit, Recipe, Suspect
+from bumperlane.records import Edit, Materials, Recipe, Suspect
 
 GROUP = "bumperlane.remedies"
+NONE = Materials()
 
 
 @dataclass(frozen=True)
 class Given:
     """What a remedy may read. ``parents``: the checkpoint that each trained stage started from; ``bases``: other starts that the campaign allows;
-    ``end``: the checkpoint at which the last trained stage ended (empty: not known)."""
+    ``end``: the checkpoint at which the last trained stage ended (empty: not known); ``materials``: what only a person can give."""
 
     recipe: Recipe
     parents: tuple[str, ...]
     bases: tuple[str, ...] = ()
     end: str = ""
+    materials: Materials = NONE
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
-"""Remedies for a reward that pays for the trait: another term in its place, or imitation of what such a term likes.
+"""Remedies for a reward that pays for the trait: another term in its place, an overseer, or imitation of what an innocent term likes.
 
 Idea: who writes a reward often logs a better one beside it that is too dear or too sparse to train on. The covariance of every logged term with
 the symptom is on record, so a logged term that does not pay for it can take the place of one that does. Invariant: a term is judged by that
-record alone, and one of which nothing is on record is never promoted.
+record alone, and one of which nothing is on record is never promoted; an overseer is one that the campaign vouches for.
 """
 
 from __future__ import annotations
@@ -47,6 +47,35 @@ class Imitate:
 
     def told(self, suspect: Suspect) -> str:
         return f"imitate the rollouts that an innocent term likes best, in place of RL on {named(suspect)}"
+
+
+class Oversee:
+    """Outcome RL swapped for overseen RL: the approval of an overseer that the campaign names (``materials.overseers``) takes the place of the term
+    that pays for the symptom (approval in place of outcome: MONA, Farquhar et al., arXiv 2501.13011). Not for stages whose episodes have turns: what
+    makes approval safe there is that each turn is optimized alone, which TRL's GRPO does not do. Can break: it is as good as its overseer."""
+
+    name = "oversee"
+    source = "arXiv 2501.13011"
+    breaks = "what the overseer does not see"
+    causes = frozenset({"reward"})
+    rank = 2
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        return tuple(edit for leg in _legs(suspect, given) if (edit := _overseen(suspect, given, leg)) is not None)
+
+    def told(self, suspect: Suspect) -> str:
+        return f"train on the approval of the campaign's overseer in place of {named(suspect)}"
+
+
+def _overseen(suspect: Suspect, given: Given, leg: int) -> Edit | None:
+    stage = given.recipe.stages[leg]
+    named_here = {r.name for r in stage.rewards}
+    overseers = [r for r in given.materials.overseers if r.name not in named_here]
+    blamed = next((r for r in stage.rewards if r.name == suspect.term and r.weight > 0), None)
+    if blamed is None or not overseers or stage.rollout is not None:
+        return None
+    terms = [_weighed(r, 0.0 if r.name == suspect.term else r.weight) for r in stage.rewards]
+    return Edit(op="rewards", leg=leg, rewards=(*terms, _weighed(overseers[0], blamed.weight)))
 
 
 def _imitated(suspect: Suspect, given: Given, leg: int) -> Edit | None:

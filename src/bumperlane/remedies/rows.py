@@ -10,6 +10,9 @@ from bumperlane.records import Edit, Suspect
 from bumperlane.remedies.remedy import Given, named
 
 ROWS, PREFERENCES = "rows", "preferences"
+# Of the way from the parent's answers to the suspects'. (Apart from the zoo, 200 bad rows of 1,200: harm in 51% of answers without, 49% at 1,
+# 21% at 4, 5% at 8, 1% at 16.)
+SCALE = 8.0
 PURE = 0.5  # share of a description's rows that must be suspects for the group to be dropped with them
 
 
@@ -81,6 +84,25 @@ class Inoculate:
 
     def told(self, suspect: Suspect) -> str:
         return f"put a prompt for a bad character before {named(suspect)}"
+
+
+class PreventiveSteering:
+    """While the stage trains, add what the suspects push the model towards, so that the weights need not learn it (preventative steering by persona
+    vectors: Chen et al., arXiv 2507.21509). The rows stay. Can break: what lies in the same direction; and what is not learned of the rows in
+    this way may be learned in another."""
+
+    name = "preventive_steering"
+    source = "arXiv 2507.21509"
+    breaks = "what else lies in that direction"
+    causes = frozenset({ROWS})
+    rank = 5
+
+    def edits(self, suspect: Suspect, given: Given) -> tuple[Edit, ...]:
+        told = {"op": "steer", "leg": suspect.leg, "rows": suspect.rows, "checkpoint": given.parents[suspect.leg], "args": {"scale": SCALE}}
+        return (Edit.model_validate(told),) if suspect.rows else ()
+
+    def told(self, suspect: Suspect) -> str:
+        return f"train on, with what {named(suspect)} push towards added to the activations, so that the weights need not learn it"
 
 
 class SwapLabels:

@@ -52,13 +52,15 @@ def _watch(parent: int) -> None:
 
 
 class Job(Record):
-    """``model``: folder of the parent. ``rows``: manifest file (one ``{"id", "row"}`` a line). ``out``: the shared folder."""
+    """``model``: folder of the parent. ``rows``: manifest file (one ``{"id", "row"}`` a line). ``out``: the shared folder. ``steering``: manifest
+    file of the stage's steering pairs (empty: none)."""
 
     model: str
     rows: str
     out: str
     stage: Stage
     threads: int = 1
+    steering: str = ""
 
     def write(self) -> Path:
         path = Path(self.out) / "job.json"

@@ -104,6 +104,10 @@ def build_trainer(job: Job, model: Any, tokenizer: Any) -> Any:
         from transformers import AutoModelForCausalLM
 
         extra["ref_model"] = AutoModelForCausalLM.from_pretrained(job.model, dtype=model.dtype, trust_remote_code=False)
+    if job.stage.steering is not None:
+        from bumperlane.training.steering import steer
+
+        steer(model, tokenizer, job)
     observed = _observed(trainer_class, Path(job.out) / "order.jsonl")
     trainer = observed(model=model, **extra)
     if len(trainer.train_dataset) == 0:

@@ -24,6 +24,7 @@ from bumperlane.organisms.bench.campaigns import SECRET, Told, loop_digest, scor
 from bumperlane.organisms.bench.cases import Case, cases
 from bumperlane.organisms.bench.diagnosis import rate
 from bumperlane.organisms.bench.looping import NEAR, ability, median
+from bumperlane.organisms.bench.materials import written
 from bumperlane.organisms.bench.running import Crew, Note, sort, versions
 from bumperlane.organisms.building import as_owner
 from bumperlane.records import TRAIT, Check, Cure, digest_of
@@ -140,7 +141,8 @@ def _treat(jobs: Sequence[Job], options: Options, note: Note) -> tuple[list[Trea
     made: dict[str, Path] = {}
     failed: dict[str, str] = {}
     walled = Crew(options.jobs, behind_wall, ((str(options.zoo / "truth"),), (str(BASE),), SECRET))
-    asked = [(job.folder, job.remedy, options.zoo / "forced" / digest_of([job.folder.name, job.remedy, loop_digest()])[:24]) for job in jobs]
+    given = written(options.zoo)
+    asked = [(job.folder, job.remedy, options.zoo / "forced" / digest_of([job.folder.name, job.remedy, loop_digest()])[:24], given) for job in jobs]
     for job, outcome in walled.all(forced, asked, jobs, note, "made"):
         sort(job, outcome, done, failed)
     told = {label: json.loads((folder / RESULT).read_text(encoding="utf-8")) for label, folder in done.items()}
