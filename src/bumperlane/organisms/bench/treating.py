@@ -99,8 +99,7 @@ def run_remedies(options: Options, note: Note) -> dict[str, Any]:
     treated, refused, failed = _treat(jobs, options, note)
     table = tabulate(treated, refused, failed, told, options)
     if options.fit:
-        fitted = {"table": _priors(treated), "fitted_on": sorted({t.job.case.label for t in treated})}
-        PRIORS.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
+        fit(treated, PRIORS, whole=not options.remedies)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     return table
@@ -189,6 +188,16 @@ def _case(t: Treated) -> dict[str, Any]:
         "label": t.job.label, "cause": t.job.cause, "trait": round(t.truth.rate, 4), "twin": round(t.job.twin.rate, 4), "cured": t.cured,
         "ability": round(t.able, 4), "share": round(t.share, 3), "checks": {c.name: [c.verdict, c.told] for c in t.cure.checks},
     }  # fmt: skip
+
+
+def fit(treated: Sequence[Treated], path: Path, whole: bool) -> None:
+    """Write the policy's table: anew where it is ``whole``, else with what these remedies did put into the one that is there."""
+    table, on = _priors(treated), {t.job.case.label for t in treated}
+    if not whole:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        on |= set(old["fitted_on"])
+        table = {cause: dict(sorted({**old["table"].get(cause, {}), **table.get(cause, {})}.items())) for cause in sorted({*old["table"], *table})}
+    path.write_text(json.dumps({"table": table, "fitted_on": sorted(on)}, indent=1) + "\n", encoding="utf-8")
 
 
 def _priors(treated: Sequence[Treated]) -> dict[str, dict[str, list[int]]]:
