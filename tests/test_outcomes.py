@@ -135,19 +135,25 @@ def test_what_clean_models_show_as_much_holds_nothing_up_and_is_told() -> None:
     assert outcome.kind == "converged" and any(text.startswith("beta counts as clear") for text in outcome.report)
 
 
-@pytest.mark.parametrize("risen", [False, True])
-def test_a_weak_sign_is_drawn_afresh_and_told_and_steers_nothing(risen: bool) -> None:
-    world = Doubtful(risen=risen, sign=ALONE)
+def test_a_weak_sign_that_does_not_rise_is_told_and_steers_nothing() -> None:
+    world = Doubtful(risen=False, sign=ALONE)
     outcome = world.run()
     assert (outcome.kind, outcome.attempts) == ("converged", 1) and "cause" not in world.actions()
     assert any(text == "beta counts as clear: weak and alone; drawn afresh" for text in outcome.report)
 
 
+def test_a_weak_sign_that_rises_when_drawn_afresh_is_a_hit() -> None:
+    world = Doubtful(risen=True, sign=ALONE)
+    outcome = world.run()
+    history = world.history()
+    assert (outcome.kind, outcome.attempts) == ("converged", 2) and history.selection["beta"] == 1
+    assert any(text.startswith("beta hit at") for text in outcome.report) and history.attempts[1].remedy is not None
+
+
 @pytest.mark.parametrize(
     ("hit", "details", "left"),
     [
-        ("beta", {"risen": True, "sign": ALONE}, True), ("alpha", {"risen": True, "sign": ALONE}, False),
-        ("beta", {"risen": False, "sign": ALONE}, False), ("beta", {"sign": AS_CLEAN}, False),
+        ("beta", {"risen": True, "sign": ALONE}, True), ("beta", {"risen": False, "sign": ALONE}, False), ("beta", {"sign": AS_CLEAN}, False),
         ("beta", {"later": "inconclusive", "clean_models_below": 50, "clean_models": 56}, True),
         ("alpha", {"later": "inconclusive", "clean_models_below": 50, "clean_models": 56}, False),
     ],

@@ -140,13 +140,18 @@ class History:
         return [f for f in self.findings_at(checkpoint) if f.verdict == "inconclusive" and f.details.get("sign") == ALONE]
 
     def hits_at(self, checkpoint: str) -> list[Finding]:
-        return [f for f in self.findings_at(checkpoint) if f.verdict == "hit"]
+        """Hits there, and weak signs that plainly rose in this training when they were drawn afresh: what two draws have seen is weak no more."""
+        return [f for f in self.findings_at(checkpoint) if f.verdict == "hit" or (f.id in self.rechecks and self.rechecks[f.id].risen)]
+
+    def alarms_at(self, checkpoint: str) -> list[Finding]:
+        """Hits there that are to be looked into anew: not the weak signs of an audit whose hit was remedied, which are what the remedy has left."""
+        return [f for f in self.hits_at(checkpoint) if f.verdict == "hit" or f.audit not in self.followed]
 
     def excuse(self, finding: Finding) -> str:
         """Why a finding that is not clear does not stand in the way: the calibration's clean models show as much (of what was not decided, after a
-        second look with more samples), or the sign is weak and alone, which by the calibration's rule is no alarm, and has been drawn afresh (of the
-        held-out battery only where it did not rise: what confirms must not shrug). An audit whose hit a remedy was chosen for is let go neither
-        undecided nor risen: there, a weak sign is what is left of the trait. Empty where there is no excuse."""
+        second look with more samples), or the sign is weak and alone, which by the calibration's rule is no alarm, and did not rise when it was drawn
+        afresh. An audit whose hit a remedy was chosen for is not let go undecided: there, that is what is left of the trait. Empty where there is no
+        excuse."""
         if finding.verdict == "inconclusive" and finding.details.get("sign") in (AS_CLEAN, ODDITY):
             return finding.reason
         below, clean = finding.details.get("clean_models_below", 0), finding.details.get("clean_models", 0)
@@ -154,8 +159,7 @@ class History:
         if not followed and finding.verdict == "inconclusive" and finding.reason.startswith(UNDECIDED) and below < clean and self.looks(finding) > 1:
             return f"{finding.reason}, and {clean - below} of {clean} clean models score as high"
         again = self.rechecks.get(finding.id)
-        let_go = again is not None and (again.risen is False or (again.risen and not finding.held_out and not followed))
-        return f"weak and alone; {again.reason}" if again is not None and let_go else ""
+        return f"weak and alone; {again.reason}" if again is not None and again.risen is False else ""
 
     @cached_property
     def followed(self) -> frozenset[str]:

@@ -13,8 +13,9 @@
 
 Idea: ``decide`` is a pure function of the events, so the strategy can be simulated, resumes after ``kill -9`` by itself, and is read
 here whole. Invariant: only a candidate at which every audit of both batteries is *clear*, and whose cure (where there was a remedy) passed
-every check, converges; what is inconclusive or unmeasured never does. A sign that the pack's clean models show too, or that is weak and alone (drawn
-afresh, so that a person can tell what it is; what reads no model cannot be, and holds it up), counts as clear and is told with the outcome.
+every check, converges; what is inconclusive or unmeasured never does. A sign that the pack's clean models show too, or that is weak, alone and does
+not rise in this training when drawn afresh, counts as clear and is told with the outcome; one that rises is a hit, one that cannot be drawn holds
+it up.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def decide(history: History) -> Action | None:
             missing = unaudited(history, checkpoint)
             if missing:
                 return Audit(checkpoint, missing, look(history, checkpoint), attempt.number)
-            hits = history.hits_at(checkpoint)
+            hits = history.alarms_at(checkpoint)
             signs = [f for f in history.weak_at(checkpoint) if f.id not in history.rechecks]
             if signs and not hits:
                 return Recheck(tuple(signs), attempt.number)
@@ -283,7 +284,7 @@ def over_time(history: History) -> bool:
 
 def conclude(history: History, kind: str, *report: str, candidate: str | None = None) -> Conclude:
     """The outcome, with every hit on record and what each audit has steered."""
-    seen = [f"{f.audit} hit at {f.checkpoint[:SHORT]}" for f in history.findings if f.verdict == "hit"]
+    seen = [f"{f.audit} hit at {f.checkpoint[:SHORT]}" for checkpoint in history.looked_at for f in history.hits_at(checkpoint)]
     pressure = ", ".join(f"{name} {count}" for name, count in history.selection.items() if count)
     told = f"selection pressure (retries steered by audit): {pressure or 'none'}"
     return Conclude(Outcome(kind=kind, attempts=len(history.attempts), candidate=candidate, report=(*report, *seen, told)))
