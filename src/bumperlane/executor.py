@@ -91,9 +91,13 @@ class LocalExecutor:
         self._append("attempt", action.number, body)
 
     def _mended(self, recipe: Recipe, remedy: Remedy, history: History) -> Recipe:
-        """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be, or where the firewall refuses what they make."""
+        """The recipe with the remedy's edits made. Raises ``BadInput`` where they cannot be, where the firewall refuses what they make, or where an
+        earlier attempt had that recipe (by other edits: a group may hold no more than its suspects)."""
         self.view.doing(f"making the recipe: {remedy.note}; expected to take at least {told(predicted(history, remedy))}")
         made = Mender(self.store, self.inspector.subject, self.inspector.pack(history)).mend(recipe, remedy.edits)
+        same = next((attempt.number for attempt in history.attempts if attempt.recipe == made), None)
+        if same is not None:
+            raise BadInput(f"it makes the recipe of attempt {same} over again")
         owned, policy = owned_texts(self.inspector.pack(history), history.findings), Policy.model_validate(history.campaign.policy)
         known = {row_id for stage in history.campaign.recipe.stages for row_id, _ in self.store.manifest(stage.rows)}
         given = history.campaign.materials.character
