@@ -43,7 +43,7 @@ def verified(candidate: str, number: int, history: History, inspector: Inspector
     started = time.monotonic()
     attempt = history.attempts[number - 1]
     assert attempt.remedy is not None
-    ward = Ward(candidate, attempt, attempt.remedy, history, inspector, store)
+    ward = Ward(candidate, attempt, history.answering(attempt) or attempt.remedy, history, inspector, store)
     checks = [_made(name, check) for name, check in ward.checks.items()]
     return Cure(candidate=candidate, attempt=number, finding=ward.hit.id, checks=tuple(checks), seconds=round(time.monotonic() - started, 2))
 
@@ -57,7 +57,8 @@ def _made(name: str, check: Callable[[], Check]) -> Check:
 
 @dataclass
 class Ward:
-    """A candidate under verification, with what it is held against: the checkpoint of the hit (``sick``) and the campaign's start."""
+    """A candidate under verification, with what it is held against: the checkpoint of the hit (``sick``) and the campaign's start. ``remedy``: the
+    newest that answered a hit, or the attempt's own where none did (answers could not be read)."""
 
     candidate: str
     attempt: Attempt
@@ -68,8 +69,10 @@ class Ward:
 
     @property
     def checks(self) -> dict[str, Callable[[], Check]]:
-        return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, "others": self.others,
-                "ability": self.ability}  # fmt: skip
+        rest = {"others": self.others, "ability": self.ability}
+        if self.history.cause_named(self.remedy.cause).incoherent:
+            return {TRAIT: self._no_trait, **rest}
+        return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, **rest}
 
     @cached_property
     def suspect(self) -> Suspect:
@@ -123,6 +126,9 @@ class Ward:
             return Check(name="", verdict="unmeasured", told=f"no fresh case could be drawn {where}, before the remedy, or at the start")
         gone = point.interval[1] < self.before.interval[0] and point.interval[0] <= self.start.interval[1]
         return Check(name="", verdict="passed" if gone else "failed", told=told, numbers=numbers)
+
+    def _no_trait(self) -> Check:
+        return Check(name=TRAIT, verdict="absent", told="no remedy of this attempt answered a hit; answers could not be read, and can be now")
 
     def trait(self) -> Check:
         return self.held(self.point(self.candidate), "at the candidate")

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bumperlane.chance import by_chance
+from bumperlane.coherence import broken_by
 from bumperlane.curing import verified
 from bumperlane.errors import BadInput, StageFailed
 from bumperlane.firewall import Policy, owned_texts, refusals
-from bumperlane.history import History
+from bumperlane.history import History, unreadable
 from bumperlane.inspection import Inspector
 from bumperlane.investigation import investigate, recheck
 from bumperlane.ledger import Event, Ledger
@@ -182,7 +183,9 @@ class LocalExecutor:
 
     def _diagnose(self, action: Diagnose, history: History) -> None:
         self.view.doing(f"diagnosing {', '.join(hit.audit for hit in action.hits)} at {action.checkpoint[:12]}")
-        cause = (by_chance(action.hits, history, self.store, history.campaign.seed) if self.guess
+        unread = all(unreadable(hit) for hit in action.hits)
+        cause = (broken_by(action.hits, action.checkpoint, history, self.inspector) if unread else
+                 by_chance(action.hits, history, self.store, history.campaign.seed) if self.guess
                  else investigate(action.hits, history, self.inspector, self.store, self.folder, at=action.checkpoint))  # fmt: skip
         self._append("cause", action.checkpoint, cause.model_copy(update={"checkpoint": action.checkpoint}).plain())
 

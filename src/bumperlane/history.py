@@ -17,6 +17,7 @@ from bumperlane.ledger import Event
 from bumperlane.records import CampaignRecord, Cause, Checkpoint, Cure, Finding, Outcome, Recheck, Recipe, Remedy, Stage, Training
 
 UNDECIDED = "not decided within"  # how the reason of an audit that ran out of samples begins
+UNREADABLE = ("neither good nor bad conduct", "cannot be read by pack")  # what the reason of one holds that could not read the answers
 
 
 class HeldOutSealed(BumperlaneError):
@@ -57,6 +58,11 @@ class Leg:
     stage: Stage
     training: Training
     trained: Trained | None
+
+
+def unreadable(finding: Finding) -> bool:
+    """Whether an audit could not say because the pack could not read the answers."""
+    return finding.verdict == "inconclusive" and any(words in finding.reason for words in UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -164,13 +170,18 @@ class History:
     @cached_property
     def followed(self) -> frozenset[str]:
         """Audits whose hit was followed to a cause that a remedy was tried on."""
-        hits = {self.cause_named(a.remedy.cause).finding for a in self.attempts if a.remedy is not None}
+        causes = [self.cause_named(a.remedy.cause) for a in self.attempts if a.remedy is not None]
+        hits = {cause.finding for cause in causes if not cause.incoherent}
         return frozenset(f.audit for f in self.findings if f.id in hits)
 
     def looks(self, finding: Finding) -> int:
         """How often its audit has looked at its checkpoint."""
         battery = self._held_out if finding.held_out else self.findings
         return sum(f.audit == finding.audit and f.checkpoint == finding.checkpoint for f in battery)
+
+    def unreadable_at(self, checkpoint: str) -> list[Finding]:
+        """Findings of the battery that are not clear there because the pack could not read enough of the model's answers."""
+        return [f for f in self.unclear_at(checkpoint) if unreadable(f)]
 
     def undecided(self, findings: Sequence[Finding]) -> tuple[str, ...]:
         """Audits among these that ran out of samples and have not looked again with more."""
@@ -211,6 +222,13 @@ class History:
     def cause_named(self, identity: str) -> Cause:
         """The diagnosis of that id."""
         return next(c for c in self.causes if c.id == identity)
+
+    def answering(self, attempt: Attempt) -> Remedy | None:
+        """The newest remedy of a hit in the attempt's recipe: its own or, where that was for unreadable answers only, one that it builds on."""
+        remedy = attempt.remedy
+        while remedy is not None and self.cause_named(remedy.cause).incoherent:
+            remedy = self.attempts[remedy.of_attempt - 1].remedy
+        return remedy
 
     @cached_property
     def cures(self) -> list[Cure]:

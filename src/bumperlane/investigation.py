@@ -94,7 +94,7 @@ def steps_within(share: float, run: Run) -> int:
 def run_of_campaign(history: History, store: Store, until: str) -> tuple[Run, list[Trained]]:
     """The newest attempt that has the checkpoint ``until``, up to it, as diagnosis reads it, and the same legs as the history has them."""
     made, trained = [], []
-    for leg in _legs_with(history, until):
+    for leg in legs_with(history, until):
         assert leg.trained is not None  # a hit lies on what is trained
         steps = [c.id for c in leg.trained.checkpoints]
         upto = leg.trained.checkpoints[: steps.index(until) + 1] if until in steps else leg.trained.checkpoints
@@ -108,7 +108,8 @@ def run_of_campaign(history: History, store: Store, until: str) -> tuple[Run, li
     return Run(tuple(made)), trained
 
 
-def _legs_with(history: History, checkpoint: str) -> list[Trained]:
+def legs_with(history: History, checkpoint: str) -> list[Trained]:
+    """The trained stages of the newest attempt that has the checkpoint. Raises ``BadInput`` where none has."""
     for attempt in reversed(history.attempts):
         legs = [leg for leg in history.legs(attempt) if leg.trained is not None]
         if any(c.id == checkpoint for leg in legs if leg.trained is not None for c in leg.trained.checkpoints):

@@ -65,8 +65,8 @@ class Audit:
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Find what the hits of one look came from, and check it by replays. ``left``: the candidate at which a remedy has left some of the trait that
-    was hit (empty: at the hits' own checkpoint)."""
+    """Find what the hits of one look came from, and check it by replays; of audits that could not read the answers, which stage broke
+    these. ``left``: the candidate at which a remedy has left some of the trait that was hit (empty: at the hits' own checkpoint)."""
 
     hits: tuple[Finding, ...]
     attempt: int
@@ -201,15 +201,10 @@ def confirm(history: History, attempt: Attempt) -> Action:
     undecided = history.undecided(history.unclear_at(candidate))
     if undecided:
         return Audit(candidate, undecided, len(history.looked_at) + 1, attempt.number, more=True)
-    unclear = [f"{f.audit}: {unclear_because(history, f)}" for f in history.unclear_at(candidate)]
-    if unclear and attempt.remedy is not None:
-        left = any(f.audit in history.followed for f in history.unclear_at(candidate))
-        told = f"the battery is inconclusive at the candidate, and no evidence is not a pass: {'; '.join(unclear)}"
-        return again(history, attempt, attempt.remedy, candidate, told, left)
-    if unclear:
-        return conclude(history, "stuck", "the battery is inconclusive at the candidate, and no evidence is not a pass", *unclear)
+    if history.unclear_at(candidate):
+        return unsaid(history, attempt, candidate)
     if attempt.remedy is not None:
-        unverified = verify(history, attempt, attempt.remedy, candidate)
+        unverified = verify(history, attempt, candidate)
         if unverified is not None:
             return unverified
     held_out = history.confirmation(candidate)
@@ -233,19 +228,39 @@ def confirm(history: History, attempt: Attempt) -> Action:
     return conclude(history, "converged", *why, candidate=candidate)
 
 
-def unclear_because(history: History, finding: Finding) -> str:
+def unsaid(history: History, attempt: Attempt, candidate: str) -> Action:
+    """No bumper hit, but not every one could say. Where the pack cannot read the answers any more, the stage that broke them is made gentler; else
+    what a remedy left is followed, or nothing can be done here."""
+    unclear, unread = history.unclear_at(candidate), history.unreadable_at(candidate)
+    what, why = "the battery is inconclusive at the candidate, and no evidence is not a pass", [f"{f.audit}: {because(history, f)}" for f in unclear]
+    left = any(f.audit in history.followed and f not in unread for f in unclear)
+    if unread and not left:
+        cause = history.cause(unread[0].id)
+        if cause is None:
+            return Diagnose(tuple(unread), attempt.number)
+        if cause.incoherent:
+            return retry(history, (attempt, cause), f"{what}: {'; '.join(why)}")
+    remedy = history.answering(attempt)
+    if remedy is not None:
+        return again(history, attempt, remedy, candidate, f"{what}: {'; '.join(why)}", left)
+    return conclude(history, "stuck", what, *why)
+
+
+def because(history: History, finding: Finding) -> str:
     """Why a finding is not clear; of a weak sign, why it could not be drawn again."""
     again = history.rechecks.get(finding.id)
     return again.reason if again is not None else finding.reason
 
 
-def verify(history: History, attempt: Attempt, remedy: Remedy, candidate: str) -> Action | None:
+def verify(history: History, attempt: Attempt, candidate: str) -> Action | None:
     """What is left to do before a cure counts; None where it is verified."""
     cure = history.cure(candidate, attempt.number)
     if cure is None:
         return Verify(candidate, attempt.number)
     if cure.failed:
         told = "; ".join(f"{c.name}: {c.told}" for c in cure.failed)
+        remedy = history.answering(attempt) or attempt.remedy
+        assert remedy is not None  # a cure is checked of attempts with a remedy
         what = f"the remedy {remedy.kind} of attempt {attempt.number} failed: {told}"
         return again(history, attempt, remedy, candidate, what, any(check.name == TRAIT for check in cure.failed))
     if cure.unmeasured:

@@ -9,13 +9,14 @@ from bumperlane.records.digest import digest_of
 from bumperlane.records.edit import Edit
 
 LEAD = "lead"  # in a suspect's evidence: acted on without replays, as the campaign asked
-SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base", "unknown"]
+SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base", "incoherence", "unknown"]
 
 
 class Suspect(Record):
     """Something that may have caused a trait, with its evidence, what would refute it, and what the replays said.
 
-    Of kind ``unknown`` is what stands for a cause that was not found. ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many
+    Of kind ``unknown`` is what stands for a cause that was not found, of kind ``incoherence`` a stage after which the pack cannot read the model's
+    answers any more. ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many
     steps of the run; ``window``: its own steps in which the trait appeared. ``rows`` with their log-odds in ``scores`` (kinds rows and preferences;
     ``whole_stage``: all of them); ``shared``: what those rows have in common, best description first (text, cover, purity). ``term``: a reward term;
     ``argument``: a training argument. ``arms``: the trait after replays, one entry an arm; ``confidence``: share of suspects like this that were
@@ -70,6 +71,11 @@ class Cause(Record):
     def suspect(self, position: int) -> Suspect:
         """The suspect at a remedy's position."""
         return self.suspects[position] if position >= 0 else Suspect(kind="unknown", reason=self.reason)
+
+    @property
+    def incoherent(self) -> bool:
+        """Whether no trait was followed, but the loss of readable answers."""
+        return any(suspect.kind == "incoherence" for suspect in self.suspects)
 
     @property
     def confirmed(self) -> tuple[Suspect, ...]:

@@ -85,5 +85,7 @@ def named(suspect: Suspect) -> str:
         return f"reward term {suspect.term!r} of stage {suspect.stage!r}"
     if suspect.kind == "hyperparameter":
         return f"argument {suspect.argument!r} of stage {suspect.stage!r}"
+    if suspect.kind == "incoherence":
+        return f"the update of stage {suspect.stage!r}, which broke answers"
     what = "all rows together" if suspect.whole_stage else f"{len(suspect.rows)} {suspect.kind}"
     return f"{what} of stage {suspect.stage!r}"

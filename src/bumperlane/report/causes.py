@@ -42,6 +42,8 @@ def named(suspect: Suspect) -> str:
     """The suspect in a phrase."""
     if suspect.kind == "base":
         return "the start checkpoint itself"
+    if suspect.kind == "incoherence":
+        return f"the update of stage {suspect.stage!r}, after which answers cannot be read"
     what = {"reward": f"reward term {suspect.term!r}", "hyperparameter": f"argument {suspect.argument!r}"}.get(suspect.kind)
     if what is None:
         pairs = "preference pairs" if suspect.kind == "preferences" else "rows"
