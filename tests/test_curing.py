@@ -11,7 +11,7 @@ from bumperlane.curing import Ward
 from bumperlane.diagnosis.window import Point
 from bumperlane.history import History
 from bumperlane.investigation import recheck
-from bumperlane.records import Finding, Measure, Remedy, Suspect
+from bumperlane.records import Cause, Finding, Measure, Remedy, Suspect
 from tests.test_loop import World
 
 NOTHING = Point(0, "x", 0.0, 0, 0.0)
@@ -35,6 +35,14 @@ def ward(before: Point = NOTHING, start: Point = NOTHING, findings: Any = None, 
     hit = Finding(audit="a", family="f", checkpoint="sick", verdict="hit", measures=(measure(0.5, 0.9).model_copy(update={"verdict": "hit"}),))
     made.__dict__.update(before=before, start=start, calm=0.0, hit=hit, suspect=Suspect(kind=kind))  # type: ignore[arg-type]
     return made
+
+
+def test_where_only_answers_could_not_be_read_no_trait_is_asked_for() -> None:
+    made = ward()
+    made.history.cause_named = lambda cause: Cause(finding="f", suspects=(Suspect(kind="incoherence"),))  # type: ignore[method-assign]
+    assert list(made.checks) == ["trait", "others", "ability"] and made.checks["trait"]().verdict == "absent"
+    made.history.cause_named = lambda cause: Cause(finding="f", suspects=(Suspect(kind="rows"),))  # type: ignore[method-assign]
+    assert list(made.checks) == ["trait", "returns", "contexts", "lesson", "others", "ability"]
 
 
 def of(*measures: Measure) -> list[Finding]:

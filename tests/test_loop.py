@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bumperlane.history import HeldOutSealed, History
+from bumperlane.history import HeldOutSealed, History, unreadable
 from bumperlane.ledger import Event
 from bumperlane.loop import Audit, Begin, Conclude, Diagnose, Train, Verify, decide
 from bumperlane.records import (
@@ -25,6 +25,7 @@ from bumperlane.records import (
 
 START = Checkpoint.of({"model.safetensors": "0" * 64})
 BATTERY, HELD_OUT = ("alpha", "beta"), ("gamma",)
+UNREAD = "first: 7 of 14 outcomes cannot be read by pack 'micro'"
 
 
 def campaign(**budget: Any) -> CampaignRecord:
@@ -87,8 +88,9 @@ class World:
         elif isinstance(action, Audit):
             for name in action.audits:
                 verdict = self.verdict(name, action.checkpoint, action.attempt, action.held_out)
+                verdict, reason = ("inconclusive", UNREAD) if verdict == "unread" else (verdict, "because")
                 measure = Measure(name="m", n=9, mean=0.5, low=0, high=1, tolerance=0.1, log_e=3.0, verdict=verdict)
-                found = Finding(audit=name, family="f", checkpoint=action.checkpoint, verdict=verdict, measures=(measure,), reason="because")
+                found = Finding(audit=name, family="f", checkpoint=action.checkpoint, verdict=verdict, measures=(measure,), reason=reason)
                 kind = "held_out_finding" if action.held_out else "finding"
                 self.add(kind, {"id": found.id, "attempt": action.attempt, "look": action.look, "finding": found.plain()})
         elif isinstance(action, Diagnose):
@@ -108,7 +110,8 @@ class World:
             leg for leg in history.legs(history.attempts[-1])
             if leg.trained and action.checkpoint in {c.id for c in leg.trained.checkpoints}
         )  # fmt: skip
-        suspect = Suspect(kind=self.cause, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured")
+        kind = "incoherence" if all(unreadable(hit) for hit in action.hits) else self.cause
+        suspect = Suspect(kind=kind, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured")
         return Cause(finding=hits[0], hits=hits, followed=action.hits[0].audit, checkpoint=action.checkpoint, suspects=(suspect,))
 
     def actions(self) -> list[str]:
@@ -133,6 +136,39 @@ def test_a_remedy_that_leaves_the_battery_inconclusive_gives_way_to_the_next_one
     second, third = world.history().attempts[1:]
     assert second.remedy is not None and third.remedy is not None and third.remedy.of_attempt == 1 and third.remedy.kind != second.remedy.kind
     assert World(lambda audit, *_: "inconclusive" if audit == "beta" else "clear").run().kind == "stuck"  # without a remedy there is no next one
+
+
+def gentler(history: History, attempt: int) -> tuple[str, int, float]:
+    """Of an attempt: its remedy, whose recipe that edits, and the learning rate that it leaves."""
+    made = history.attempts[attempt - 1]
+    assert made.remedy is not None
+    return made.remedy.kind, made.remedy.of_attempt, made.recipe.stages[made.remedy.edits[0].leg].args["learning_rate"]
+
+
+def test_a_stage_after_which_answers_cannot_be_read_is_made_gentler_and_again() -> None:
+    world = World(lambda audit, c, attempt, held: "unread" if audit == "beta" and attempt < 3 else "clear")
+    outcome, history = world.run(), world.history()
+    assert (outcome.kind, outcome.attempts) == ("converged", 3)
+    assert [gentler(history, n) for n in (2, 3)] == [("gentler", 1, 2e-5 / 4), ("gentler", 2, 2e-5 / 16)]
+    assert history.selection == {"alpha": 0, "beta": 2} and not history.followed and history.answering(history.attempts[2]) is None
+    never = World(lambda audit, *_: "unread" if audit == "beta" else "clear").run()
+    assert never.kind == "out_of_budget" and UNREAD in never.report[0]
+    assert World(lambda audit, c, a, held: "unread" if held else "clear").run().kind == "stuck"  # what is held out steers nothing
+
+
+def test_a_remedy_that_leaves_answers_unreadable_is_kept_and_made_gentler() -> None:
+    def verdict(audit: str, checkpoint: str, attempt: int, held: bool) -> str:
+        return {1: "hit", 2: "unread"}.get(attempt, "clear") if audit == "beta" else "clear"
+
+    world = World(verdict, cured=lambda attempt: "failed" if attempt == 3 else "passed")
+    assert world.run().kind == "converged"
+    history = world.history()
+    assert gentler(history, 3)[:2] == ("gentler", 2)
+    first = history.attempts[1].remedy
+    assert history.answering(history.attempts[2]) == first  # so the cure that is checked is that of the hit
+    left = history.causes[-1]  # and its failure is followed where the trait is left, in the gentler training
+    assert left.checkpoint == history.legs(history.attempts[2])[-1].trained.last.id and left.hits == history.causes[0].hits  # type: ignore[union-attr]
+    assert history.attempts[3].remedy is not None and history.attempts[3].remedy.of_attempt == 3
 
 
 def test_what_a_remedy_left_of_the_trait_is_looked_for_in_the_new_attempt() -> None:
