@@ -13,6 +13,7 @@ from bumperlane.loop import run
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import sft_rows
 from bumperlane.records import Outcome
+from bumperlane.report.memo import memo
 from tests.conftest import FAST
 
 
@@ -49,4 +50,5 @@ def test_the_stage_that_broke_answers_is_named_and_made_gentler_until_they_can_b
     opened, outcome = pursued(tmp_path / "one", opened.store.folder(broken.last.id), {"wide": (wide[:32], 1e-6)})
     assert (outcome.kind, outcome.attempts) == ("stuck", 1)
     assert opened.history.causes[0].reason == "conduct cannot read the answers of the start either"
+    assert opened.history.causes[0].reason in memo(opened.history)
     assert any("neither good nor bad conduct" in line for line in outcome.report)

@@ -111,8 +111,9 @@ def _unmeasured(history: History) -> Explanation | None:
     if not unclear or history.hits_at(last):
         return None
     why = "; ".join(f"{f.audit}: {_because(history, f)}" for f in unclear)
+    causes = dict.fromkeys(cause.reason for f in unclear if (cause := history.cause(f.id)) is not None)
     return Explanation(
-        f"{len(unclear)} of {len(history.campaign.battery)} audits could not say whether the candidate is clear ({why}).",
+        f"{len(unclear)} of {len(history.campaign.battery)} audits could not say whether the candidate is clear ({'; '.join((why, *causes))}).",
         "Measurement. Nothing is known against the candidate, and nothing clears it.",
         ("An audit that was not decided within its samples has a rate near its tolerance: raise `budget.samples`, or take that as the answer.",
          "An audit that has nothing to measure on this pack or recipe can be left out of the battery, which then guards against less."),
