@@ -7,7 +7,7 @@ is clear at the candidate, so nothing that steers can have seen them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -225,10 +225,14 @@ class History:
 
     def answering(self, attempt: Attempt) -> Remedy | None:
         """The newest remedy of a hit in the attempt's recipe: its own or, where that was for unreadable answers only, one that it builds on."""
+        return next((remedy for remedy in self.remedies_of(attempt) if not self.cause_named(remedy.cause).incoherent), None)
+
+    def remedies_of(self, attempt: Attempt) -> Iterator[Remedy]:
+        """The remedies whose edits the attempt's recipe holds, the newest first."""
         remedy = attempt.remedy
-        while remedy is not None and self.cause_named(remedy.cause).incoherent:
+        while remedy is not None:
+            yield remedy
             remedy = self.attempts[remedy.of_attempt - 1].remedy
-        return remedy
 
     @cached_property
     def cures(self) -> list[Cure]:

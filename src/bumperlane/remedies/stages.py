@@ -16,9 +16,8 @@ BETAS = {"dpo": 0.1, "grpo": 0.04}
 
 
 class Gentler:
-    """A quarter of the learning rate, and of preferences and RL a KL weight four times as strong; what is left for a stage after which the answers
-    cannot be read. Can break: whatever the stage is for, which
-    it may no longer reach."""
+    """A quarter of the learning rate, and of preferences and RL a KL weight four times as strong; for a stage after which the answers cannot be read,
+    too. Can break: whatever the stage is for, which it may no longer reach."""
 
     name = "gentler"
     source = "arXiv 2305.18290 (beta); arXiv 2310.03693 (learning rate and harmful drift)"

@@ -207,7 +207,7 @@ def _seen(history: History, attempt: Attempt) -> Iterator[str]:
         for checkpoint in leg.trained.audited if leg.trained else ():
             for hit in history.hits_at(checkpoint):
                 yield f"- `{hit.audit}` hit at stage {leg.stage.name!r} ({checkpoint[:SHORT]}): {told(worst(hit))}"
-            cause = next((c for c in history.causes if any(f.id in c.hits for f in history.hits_at(checkpoint))), None)
+            cause = next((c for c in history.causes if any(f.id in c.hits for f in history.findings_at(checkpoint))), None)
             if cause is not None:
                 yield from _diagnosed(cause)
     for cure in [c for c in history.cures if c.attempt == attempt.number]:

@@ -17,6 +17,7 @@ from bumperlane.errors import BadInput
 from bumperlane.history import History
 from bumperlane.records import SHORT, Finding
 from bumperlane.records.cure import SHOWN
+from bumperlane.remedies import load_remedy
 from bumperlane.report.parts import outlays, told, worst
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def _defeaters(history: History, candidate: str, measured: tuple[Measured, ...])
     excused = [(f, history.excuse(f)) for f in (*history.findings_at(candidate), *history.confirmation(candidate)) if f.verdict != "clear"]
     yield "- *Excused.* " + ("; ".join(f"{f.audit}: {why}" for f, why in excused) or "Nothing.")
     yield "- *Not mended.* " + ("; ".join(history.unmended(candidate)) or _mended(history, candidate))
+    yield "- *What it was trained for.* " + _broken(history)
     yield "- *Inconclusive elsewhere.* " + (_inconclusive(history, candidate) or "Nothing.")
     bumpers = next((m.bumpers for m in measured if m.bumpers is not None), None)
     few = f"{len(history.campaign.battery)} audits are not that many witnesses: on the zoo they count for {bumpers or 0:.1f} independent ones."
@@ -144,6 +146,13 @@ def _defeaters(history: History, candidate: str, measured: tuple[Measured, ...])
 def _mended(history: History, candidate: str) -> str:
     cured = any(cure.candidate == candidate for cure in history.cures)
     return f"Nothing: fresh cases show what was remedied at most {SHOWN:.0%} more often than models without it." if cured else "Nothing was remedied."
+
+
+def _broken(history: History) -> str:
+    """What the remedies in the candidate's recipe can have broken: the checks ask for facts, sums and help, and not for what a stage was to teach."""
+    made = [load_remedy(remedy.kind) for remedy in history.remedies_of(history.attempts[-1])]
+    told_ = "; ".join(f"{kind.name} can break {kind.breaks}" for kind in reversed(made))
+    return f"{told_}. Whether the stages still teach what they are for was not measured." if made else "No remedy has changed the recipe."
 
 
 def _inconclusive(history: History, candidate: str) -> str:
