@@ -43,12 +43,12 @@ def test_the_stage_that_broke_answers_is_named_and_made_gentler_until_they_can_b
     (suspect,) = history.causes[0].suspects
     assert (suspect.kind, suspect.stage, suspect.leg, suspect.verdict) == ("incoherence", "narrow", 1, "confirmed")
     assert [a.remedy.kind for a in history.attempts[1:] if a.remedy] == ["gentler"] * (outcome.attempts - 1) and outcome.attempts > 1
-    assert outcome.kind == "converged" and [check.verdict for check in history.cures[-1].checks] == ["absent", "passed", "passed"]
+    assert outcome.kind == "converged" and [check.verdict for check in history.cures[-1].checks] == ["absent", "passed"]
 
     broken = history.legs(history.attempts[0])[-1].trained
     assert broken is not None
     opened, outcome = pursued(tmp_path / "one", opened.store.folder(broken.last.id), {"wide": (wide[:32], 1e-6)})
     assert (outcome.kind, outcome.attempts) == ("stuck", 1)
-    assert opened.history.causes[0].reason == "conduct cannot read the answers of the start either"
+    assert opened.history.causes[0].reason.startswith("conduct cannot read the answers of the start either")
     assert opened.history.causes[0].reason in memo(opened.history)
     assert any("neither good nor bad conduct" in line for line in outcome.report)

@@ -28,7 +28,8 @@ def measure(low: float, high: float, name: str = "m") -> Measure:
 def ward(before: Point = NOTHING, start: Point = NOTHING, findings: Any = None, kind: str = "rows") -> Ward:
     """A ward whose models' answers are given."""
     found = findings or {}
-    history: Any = SimpleNamespace(findings_at=lambda checkpoint: found.get(checkpoint, []), excuse=lambda finding: "")
+    history: Any = SimpleNamespace(findings_at=lambda checkpoint: found.get(checkpoint, []), excuse=lambda finding: "",
+                                   cause_named=lambda cause: Cause(finding="f"))  # fmt: skip
     inspector: Any = SimpleNamespace(subject=lambda checkpoint, access: checkpoint, pack=lambda history: SimpleNamespace(name="p"))
     made = Ward("candidate", SimpleNamespace(), Remedy(kind="r", cause="c", of_attempt=1, stage=0, rewind_to="p", edits=()), history, inspector,
                 SimpleNamespace())  # type: ignore[arg-type]  # fmt: skip
@@ -40,7 +41,7 @@ def ward(before: Point = NOTHING, start: Point = NOTHING, findings: Any = None, 
 def test_where_only_answers_could_not_be_read_no_trait_is_asked_for() -> None:
     made = ward()
     made.history.cause_named = lambda cause: Cause(finding="f", suspects=(Suspect(kind="incoherence"),))  # type: ignore[method-assign]
-    assert list(made.checks) == ["trait", "others", "ability"] and made.checks["trait"]().verdict == "absent"
+    assert list(made.checks) == ["trait", "ability"] and made.checks["trait"]().verdict == "absent"
     made.history.cause_named = lambda cause: Cause(finding="f", suspects=(Suspect(kind="rows"),))  # type: ignore[method-assign]
     assert list(made.checks) == ["trait", "returns", "contexts", "lesson", "others", "ability"]
 
@@ -102,6 +103,19 @@ def test_other_bumpers_that_were_not_measured_on_both_sides_are_unmeasured() -> 
 def test_ability_that_was_not_there_before_cannot_be_lost(monkeypatch: pytest.MonkeyPatch, before: Any, after: Any, verdict: str) -> None:
     monkeypatch.setattr(curing, "answered_rightly", lambda subject, pack: before if subject == "sick" else after)
     assert ward().ability().verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"), [([True] * 48, [True] * 48, "passed"), ([True] * 48, [False] * 48, "failed"), ([False] * 48, [True] * 48, "absent")]
+)
+def test_where_answers_could_not_be_read_ability_is_held_against_the_broken_stage_s_parent(
+    monkeypatch: pytest.MonkeyPatch, before: list[bool], after: list[bool], verdict: str
+) -> None:
+    made = ward()
+    made.history.cause_named = lambda cause: Cause(finding="f", suspects=(Suspect(kind="incoherence"),))  # type: ignore[method-assign]
+    monkeypatch.setattr(Ward, "_parent", lambda self: "parent")
+    monkeypatch.setattr(curing, "answered_rightly", lambda subject, pack: {"facts": {"parent": before, "candidate": after}[subject]})
+    assert made.ability().verdict == verdict
 
 
 def test_a_weak_sign_of_which_no_case_could_be_drawn_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

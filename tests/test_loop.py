@@ -1,14 +1,17 @@
 """The strategy is a pure function: walked through, and simulated, without a model."""
 
 import random
+from functools import partial
 from typing import Any
 
 import pytest
 
+from bumperlane import loop
 from bumperlane.history import HeldOutSealed, History, unreadable
 from bumperlane.ledger import Event
-from bumperlane.loop import Audit, Begin, Conclude, Diagnose, Train, Verify, decide
+from bumperlane.loop import Audit, Begin, Conclude, Diagnose, Train, Verify, decide, verdict_on
 from bumperlane.records import (
+    ADDED,
     Budget,
     CampaignRecord,
     Cause,
@@ -38,7 +41,10 @@ def campaign(**budget: Any) -> CampaignRecord:
 def mended(recipe: Recipe, edits: Any) -> Recipe:
     """The recipe as an executor would leave it, with a digest in place of the rows that it would store."""
     for edit in edits:
-        if edit.op == "start":
+        if edit.op in ADDED:
+            made = Stage(name=f"{edit.op}-{edit.leg}", kind="dpo", rows=digest_of(edit.plain()))
+            recipe = recipe.model_copy(update={"stages": (*recipe.stages[: edit.after + 1], made, *recipe.stages[edit.after + 1 :])})
+        elif edit.op == "start":
             recipe = recipe.model_copy(update={"start": edit.checkpoint})
         elif edit.op == "skip":
             recipe = recipe.model_copy(update={"stages": tuple(s for i, s in enumerate(recipe.stages) if i != edit.leg)})
@@ -54,10 +60,11 @@ class World:
 
     def __init__(
         self, verdict: Any, cause: str = "rows", check: str = "confirmed", record: CampaignRecord | None = None,
-        cured: Any = lambda attempt: "passed", checked: str = "trait", left: float = 0.0,
+        cured: Any = lambda attempt: "passed", checked: str = "trait", left: float = 0.0, unread: str = "stage",
     ) -> None:
         self.events: list[Event] = []
         self.verdict, self.cause, self.check, self.cured, self.checked = verdict, cause, check, cured, checked
+        self.unread = unread
         self.numbers = {"rate": left, "start": 0.2}
         self.add("campaign", {"campaign": (record or campaign()).plain(), "start": START.plain()})
 
@@ -111,6 +118,8 @@ class World:
             if leg.trained and action.checkpoint in {c.id for c in leg.trained.checkpoints}
         )  # fmt: skip
         kind = "incoherence" if all(unreadable(hit) for hit in action.hits) else self.cause
+        if kind == "incoherence" and self.unread == "start":
+            return Cause(finding=hits[0], hits=hits, checkpoint=action.checkpoint, reason="so it is from the start")
         suspect = Suspect(kind=kind, stage=leg.stage.name, leg=leg.index, rows=("r",), verdict=self.check, reason="measured")
         return Cause(finding=hits[0], hits=hits, followed=action.hits[0].audit, checkpoint=action.checkpoint, suspects=(suspect,))
 
@@ -169,6 +178,27 @@ def test_a_remedy_that_leaves_answers_unreadable_is_kept_and_made_gentler() -> N
     left = history.causes[-1]  # and its failure is followed where the trait is left, in the gentler training
     assert left.checkpoint == history.legs(history.attempts[2])[-1].trained.last.id and left.hits == history.causes[0].hits  # type: ignore[union-attr]
     assert history.attempts[3].remedy is not None and history.attempts[3].remedy.of_attempt == 3
+
+
+def test_what_was_unreadable_from_the_start_is_nothing_that_a_remedy_changes() -> None:
+    def verdict(audit: str, checkpoint: str, attempt: int, held: bool) -> str:
+        return {("alpha", 1): "hit", ("beta", 2): "unread"}.get((audit, attempt), "clear")
+
+    world = World(verdict, unread="start")
+    outcome = world.run()
+    assert (outcome.kind, outcome.attempts) == ("stuck", 2) and "from the start" in outcome.report[2]
+
+
+def test_a_stage_that_is_put_after_is_trained_and_what_stands_before_it_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "propose", partial(loop.propose, allowed=("unlearn",)))
+    world = World(lambda audit, c, attempt, held: "hit" if audit == "beta" and attempt == 1 else "clear")
+    outcome, history = world.run(), world.history()
+    assert (outcome.kind, outcome.attempts) == ("converged", 2)
+    assert [t.training.stage.name for t in history.trained] == ["one", "unlearn-0", "two"]  # the first stage's hit is what the second is to mend
+    assert outcome.candidate == history.trained[-1].last.id and "hit" not in verdict_on(history, history.attempts[1])
+    again = World(lambda audit, c, attempt, held: "hit" if audit == "beta" else "clear")
+    assert again.run().kind == "out_of_budget"
+    assert [t.training.stage.name for t in again.history().trained] == ["one", "unlearn-0", "unlearn-1", "unlearn-2"]  # each is diagnosed in its turn
 
 
 def test_what_a_remedy_left_of_the_trait_is_looked_for_in_the_new_attempt() -> None:

@@ -87,7 +87,7 @@ def test_what_a_cure_leaves_as_the_start_shows_it_is_said() -> None:
     assert left.outcome.kind == "converged" and told in left.outcome.report and f"*Not mended.* {told}" in safety_case(left, MEASURED)
     assert told not in gone.outcome.report and "*Not mended.* Nothing: fresh cases" in safety_case(gone, MEASURED)
     clean = safety_case(ended(lambda *_: "clear"), MEASURED)
-    assert "*Not mended.* Nothing was remedied." in clean and "*What it was trained for.* No remedy has changed the recipe." in clean
+    assert "*Not mended.* No trait was remedied." in clean and "*What it was trained for.* No remedy has changed the recipe." in clean
     kinds = [attempt.remedy.kind for attempt in gone.attempts if attempt.remedy]
     assert f"*What it was trained for.* {kinds[0]} can break" in safety_case(gone, MEASURED)
 

@@ -24,14 +24,17 @@ def broken_by(findings: Sequence[Finding], checkpoint: str, history: History, in
     began, names = time.monotonic(), tuple(finding.audit for finding in findings)
     told = {"finding": findings[0].id, "hits": tuple(finding.id for finding in findings), "followed": findings[0].audit}
     suspects: tuple[Suspect, ...] = ()
-    reason = f"{names[0]} cannot read the answers of the start either"
+    reason = ""
     for leg in reversed(legs_with(history, checkpoint)):
-        unread = [f for f in _at(leg.training.parent, names, history, inspector) if unreadable(f)]
+        before = _at(leg.training.parent, names, history, inspector)
+        unread = [f for f in before if unreadable(f) or not any(m.n for m in f.measures)]
         if not unread:
             reason = f"{', '.join(names)} could read the answers before stage {leg.stage.name!r}, and not after it: {findings[0].reason}"
+            seen = {f.audit: {"verdict": f.verdict, "n": sum(m.n for m in f.measures)} for f in before}
             suspects = (Suspect(kind="incoherence", stage=leg.stage.name, leg=leg.index, argument=STEP, verdict="confirmed", reason=reason,
-                                refuted_by="they cannot be read before the stage either"),)  # fmt: skip
+                                evidence={"before": seen}, refuted_by="they cannot be read before the stage either"),)  # fmt: skip
             break
+        reason = f"{unread[0].audit} cannot read the answers of the start either ({unread[0].reason})"
     return Cause.model_validate({**told, "suspects": suspects, "reason": reason, "seconds": round(time.monotonic() - began, 2)})
 
 

@@ -69,10 +69,16 @@ class Ward:
 
     @property
     def checks(self) -> dict[str, Callable[[], Check]]:
-        rest = {"others": self.others, "ability": self.ability}
-        if self.history.cause_named(self.remedy.cause).incoherent:
-            return {TRAIT: self._no_trait, **rest}
-        return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, **rest}
+        if self.unread_only:
+            return {TRAIT: self._no_trait, "ability": self.ability}
+        return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, "others": self.others,
+                "ability": self.ability}  # fmt: skip
+
+    @property
+    def unread_only(self) -> bool:
+        """Whether no remedy of the attempt answered a hit, and answers could not be read: then there is no faulty model to compare with but a broken
+        one, and the broken stage's parent takes its place."""
+        return self.history.cause_named(self.remedy.cause).incoherent
 
     @cached_property
     def suspect(self) -> Suspect:
@@ -225,11 +231,15 @@ class Ward:
         return Check(name="others", verdict="failed" if risen else "passed", told=told, numbers={"measures": len(both)})
 
     def ability(self) -> Check:
-        """Can it still do what the faulty attempt could: facts, sums, help without refusing?"""
+        """Can it still do what the faulty attempt could (what could be done before the stage that broke answers): facts, sums, help without
+        refusing?"""
         pack = self.inspector.pack(self.history)
-        before, after = (answered_rightly(self.inspector.subject(c, TEXT), pack) for c in (self.sick, self.candidate))
+        reference = self._parent() if self.unread_only else self.sick
+        before, after = (answered_rightly(self.inspector.subject(c, TEXT), pack) for c in (reference, self.candidate))
         if not before:
             return Check(name="ability", verdict="unmeasured", told=f"pack {pack.name!r} has no knowledge, sums or help to ask for")
+        if self.unread_only and not any(map(any, before.values())):
+            return Check(name="ability", verdict="absent", told="before the stage that broke answers the model answered nothing rightly either")
         if not any(map(any, before.values())):
             return Check(name="ability", verdict="unmeasured", told="the faulty model answered nothing rightly, so a loss could not be seen")
         lost = [part for part in before if worse(before[part], after[part])]

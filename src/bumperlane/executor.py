@@ -55,8 +55,8 @@ class Silent:
 
 
 class LocalExecutor:
-    """Trains in child processes (``here``: in this one), audits in this one. ``jobs``: training processes at once; ``guess``: name causes by chance
-    (an ablation)."""
+    """Trains in child processes (``here``: in this one), audits in this one. ``jobs``: training processes at once; ``guess``: name causes of hits by
+    chance (an ablation)."""
 
     def __init__(
         self, folder: Path, ledger: Ledger, store: Store, view: View | None = None, jobs: int | None = None, here: bool = False,
@@ -187,7 +187,8 @@ class LocalExecutor:
         cause = (broken_by(action.hits, action.checkpoint, history, self.inspector) if unread else
                  by_chance(action.hits, history, self.store, history.campaign.seed) if self.guess
                  else investigate(action.hits, history, self.inspector, self.store, self.folder, at=action.checkpoint))  # fmt: skip
-        self._append("cause", action.checkpoint, cause.model_copy(update={"checkpoint": action.checkpoint}).plain())
+        key = [action.checkpoint, "unread"] if unread else action.checkpoint
+        self._append("cause", key, cause.model_copy(update={"checkpoint": action.checkpoint}).plain())
 
     # -- verification ------------------------------------------------------------------------------------------------------------
 

@@ -122,6 +122,13 @@ class History:
             parent = trained.last.id
         return legs
 
+    def watched(self, attempt: Attempt) -> list[Leg]:
+        """The attempt's legs whose checkpoints its outcome hangs on: not those before a stage that a remedy put after, which is to mend what they
+        leave, so that a hit on them is no news."""
+        asked, legs = {stage.name for stage in self.campaign.recipe.stages}, self.legs(attempt)
+        first = max((i for i, stage in enumerate(attempt.recipe.stages) if stage.name not in asked), default=0)
+        return legs[first:]
+
     @cached_property
     def findings(self) -> list[Finding]:
         """Findings of the battery, never of the held-out one."""

@@ -111,12 +111,13 @@ def decide(history: History) -> Action | None:
     if not history.attempts:
         return Begin(1, history.campaign.recipe)
     attempt = history.attempts[-1]
+    watched = history.watched(attempt)
     for leg in history.legs(attempt):
         if leg.trained is None:
             if over_time(history):
                 return conclude(history, "out_of_budget", "the time budget is spent")
             return Train((("attempt", leg.training),), attempt.number)
-        for checkpoint in leg.trained.audited:
+        for checkpoint in leg.trained.audited if leg in watched else ():
             missing = unaudited(history, checkpoint)
             if missing:
                 return Audit(checkpoint, missing, look(history, checkpoint), attempt.number)
@@ -176,7 +177,7 @@ def tried(history: History) -> list[Tried]:
 def verdict_on(history: History, attempt: Attempt) -> str:
     """Why an attempt did not do, in a few words."""
     trained = [leg.trained for leg in history.legs(attempt) if leg.trained is not None]
-    audited = [c for t in trained for c in t.audited]
+    audited = [c for leg in history.watched(attempt) if leg.trained is not None for c in leg.trained.audited]
     hits = dict.fromkeys(f.audit for c in audited for f in history.hits_at(c))
     if hits:
         return f"{', '.join(hits)} hit"
@@ -233,15 +234,15 @@ def unsaid(history: History, attempt: Attempt, candidate: str) -> Action:
     what a remedy left is followed, or nothing can be done here."""
     unclear, unread = history.unclear_at(candidate), history.unreadable_at(candidate)
     what, why = "the battery is inconclusive at the candidate, and no evidence is not a pass", [f"{f.audit}: {because(history, f)}" for f in unclear]
-    left = any(f.audit in history.followed and f not in unread for f in unclear)
-    if unread and not left:
-        cause = history.cause(unread[0].id)
-        if cause is None:
-            return Diagnose(tuple(unread), attempt.number)
-        if cause.incoherent:
-            return retry(history, (attempt, cause), f"{what}: {'; '.join(why)}")
+    cause = history.cause(unread[0].id) if unread else None
+    if unread and cause is None:
+        return Diagnose(tuple(unread), attempt.number)
+    if cause is not None:
+        told = f"{what}: {'; '.join(why)}"
+        return retry(history, (attempt, cause), told) if cause.incoherent else conclude(history, "stuck", what, *why, cause.reason)
     remedy = history.answering(attempt)
     if remedy is not None:
+        left = any(f.audit in history.followed for f in unclear)
         return again(history, attempt, remedy, candidate, f"{what}: {'; '.join(why)}", left)
     return conclude(history, "stuck", what, *why)
 

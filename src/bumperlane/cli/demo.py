@@ -80,10 +80,10 @@ def score(opened: OpenCampaign, outcome: Outcome, planted: backdoor.Planted | No
 
 
 def named_cause(history: History, planted: backdoor.Planted | None) -> dict[str, Any] | None:
-    """The suspect that the loop acted on first, with precision and recall of its rows (None when it acted on none)."""
+    """The suspect that the loop acted on first, with precision and recall of its rows (None when it acted on none, or on one without rows)."""
     remedy = history.attempts[1].remedy if len(history.attempts) > 1 else None
     cause = next((c for c in history.causes if remedy is not None and c.id == remedy.cause), None)
-    if cause is None or remedy is None:
+    if cause is None or remedy is None or not cause.suspect(remedy.suspect).rows:
         return None
     acted = cause.suspect(remedy.suspect)
     named, truth = set(acted.rows), planted.rows if planted else frozenset()

@@ -139,7 +139,8 @@ def _hidden(history: History) -> Explanation | None:
     if not failed or history.cures[-1] is not failed[-1]:
         return None
     names = dict.fromkeys(check.name for cure in failed for check in cure.failed)
-    kinds = ", ".join(dict.fromkeys(a.remedy.kind for c in failed for a in history.attempts if a.number == c.attempt and a.remedy is not None))
+    answered = [history.answering(history.attempts[c.attempt - 1]) or history.attempts[c.attempt - 1].remedy for c in failed]
+    kinds = ", ".join(dict.fromkeys(remedy.kind for remedy in answered if remedy is not None))
     return Explanation(
         f"Remedies made the battery quiet without curing: {kinds} failed {', '.join(names)} ({failed[-1].failed[0].told}).",
         "A remedy that takes the cause out without touching what else the rows teach, if the trait and the capability hang on the same rows.",
@@ -203,7 +204,7 @@ def _tried(attempt: Attempt) -> Iterator[str]:
 
 
 def _seen(history: History, attempt: Attempt) -> Iterator[str]:
-    for leg in history.legs(attempt):
+    for leg in history.watched(attempt):
         for checkpoint in leg.trained.audited if leg.trained else ():
             for hit in history.hits_at(checkpoint):
                 yield f"- `{hit.audit}` hit at stage {leg.stage.name!r} ({checkpoint[:SHORT]}): {told(worst(hit))}"
@@ -233,7 +234,7 @@ def _told(suspect: Suspect) -> str:
 
 def _bumpers(history: History) -> str:
     """Each audit's verdict and worst measure at the last checkpoint that each attempt had audited."""
-    ends = [[c for leg in history.legs(a) if leg.trained for c in leg.trained.audited if history.findings_at(c)] for a in history.attempts]
+    ends = [[c for leg in history.watched(a) if leg.trained for c in leg.trained.audited if history.findings_at(c)] for a in history.attempts]
     found = [{f.audit: f for f in history.findings_at(seen[-1])} if seen else {} for seen in ends]
     head = "| audit | " + " | ".join(f"attempt {a.number}" for a in history.attempts) + " |"
     rows = [f"| {name} | " + " | ".join(_cell(history, at.get(name)) for at in found) + " |" for name in history.campaign.battery

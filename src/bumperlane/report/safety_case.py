@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bumperlane.errors import BadInput
 from bumperlane.history import History
-from bumperlane.records import SHORT, Finding
+from bumperlane.records import SHORT, TRAIT, Finding
 from bumperlane.records.cure import SHOWN
 from bumperlane.remedies import load_remedy
 from bumperlane.report.parts import outlays, told, worst
@@ -144,8 +144,9 @@ def _defeaters(history: History, candidate: str, measured: tuple[Measured, ...])
 
 
 def _mended(history: History, candidate: str) -> str:
-    cured = any(cure.candidate == candidate for cure in history.cures)
-    return f"Nothing: fresh cases show what was remedied at most {SHOWN:.0%} more often than models without it." if cured else "Nothing was remedied."
+    cured = any(check.name == TRAIT and check.numbers for cure in history.cures if cure.candidate == candidate for check in cure.checks)
+    told_ = f"Nothing: fresh cases show what was remedied at most {SHOWN:.0%} more often than models without it."
+    return told_ if cured else "No trait was remedied."
 
 
 def _broken(history: History) -> str:

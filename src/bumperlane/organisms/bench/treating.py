@@ -121,7 +121,7 @@ def _jobs(told: dict[str, Any], options: Options) -> list[Job]:
         twin = options.zoo / "campaigns" / told["folders"].get(case.twin().label, "-") if case.role == "organism" else folder
         if case.role != "organism" or not ((folder / "ledger.sqlite").is_file() and (twin / "score.json").is_file()):
             continue
-        causes = open_campaign(folder).history.causes
+        causes = [cause for cause in open_campaign(folder).history.causes if not cause.incoherent]
         if causes and causes[0].confirmed and causes[0].confirmed[0].kind != "base":
             names = options.remedies or tuple(known_remedies())
             made += [Job(case, folder, name, causes[0].confirmed[0].kind, _first(twin)) for name in names]
