@@ -106,7 +106,8 @@ def test_ability_that_was_not_there_before_cannot_be_lost(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "verdict"), [([True] * 48, [True] * 48, "passed"), ([True] * 48, [False] * 48, "failed"), ([False] * 48, [True] * 48, "absent")]
+    ("before", "after", "verdict"),
+    [([True] * 48, [True] * 48, "passed"), ([True] * 48, [False] * 48, "failed"), ([False] * 48, [True] * 48, "absent")],
 )
 def test_where_answers_could_not_be_read_ability_is_held_against_the_broken_stage_s_parent(
     monkeypatch: pytest.MonkeyPatch, before: list[bool], after: list[bool], verdict: str
