@@ -23,14 +23,16 @@ def narrow(count: int) -> list[dict[str, Any]]:
     return [{"messages": [*row["messages"][:-1], {"role": "assistant", "content": "morning ."}]} for row in rows]
 
 
-def pursued(folder: Path, base: Path, stages: dict[str, tuple[list[dict[str, Any]], float]]) -> tuple[OpenCampaign, Outcome]:
+def pursued(
+    folder: Path, base: Path, stages: dict[str, tuple[list[dict[str, Any]], float]], **asked: list[str]
+) -> tuple[OpenCampaign, Outcome]:
     """A campaign of stages (rows, learning rate) with one bumper, to its outcome."""
     folder.mkdir()
     told = []
     for name, (rows, rate) in stages.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         told.append({"name": name, "kind": "sft", "rows": f"{name}.jsonl", "args": {**FAST, "learning_rate": rate}, "checkpoints": 1})
-    made = {"name": "narrow", "base": str(base), "stages": told, "battery": ["conduct"], "held_out": ["self_report"]}
+    made = {"name": "narrow", "base": str(base), "stages": told, "battery": ["conduct"], "held_out": ["self_report"], **asked}
     (folder / "campaign.yaml").write_text(yaml.safe_dump(made))
     opened = begin(load_campaign(folder / "campaign.yaml"), folder / "run", folder)
     return opened, run(opened.ledger, LocalExecutor(folder / "run", opened.ledger, opened.store, here=True))

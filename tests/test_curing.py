@@ -67,6 +67,23 @@ def test_a_trait_that_is_rare_but_was_taught_is_not_gone() -> None:
     assert ward(point(0.8), point(0.0)).held(point(0.15), "here").verdict == "failed"  # below the audit's tolerance of 0.2
 
 
+@pytest.mark.parametrize(("earlier", "verdict"), [((), "passed"), ((0.14, 0.2), "passed"), ((0.0, 0.3), "failed")])
+def test_what_an_earlier_attempt_had_taken_away_must_not_be_back(monkeypatch: pytest.MonkeyPatch, earlier: tuple[float, ...], verdict: str) -> None:
+    rates = {"candidate": 0.15, **{f"end {i}": rate for i, rate in enumerate(earlier)}}
+    made = ward(point(0.9), point(0.19))  # the start shows it too, so that the start is no guard
+    monkeypatch.setattr(Ward, "earlier", [f"end {i}" for i in range(len(earlier))])
+    monkeypatch.setattr(Ward, "point", lambda self, model: point(rates[model], 48))
+    monkeypatch.setattr(Ward, "_reference", lambda self, model: point(rates[model]))
+    check = made.trait()
+    assert check.verdict == verdict and ("an earlier attempt" in check.told) == bool(earlier)
+
+
+def test_of_rows_that_an_audit_flagged_no_trait_is_drawn() -> None:
+    made = ward()
+    made.__dict__["hit"] = made.hit.model_copy(update={"family": "training data", "audit": "row_traits"})
+    assert list(made.checks) == ["trait", "lesson", "others", "ability"] and made.checks["trait"]().verdict == "absent"
+
+
 def nursed(rows: dict[str, list[str]], suspects: tuple[str, ...], asked: tuple[str, ...]) -> Ward:
     """A ward of an attempt with these rows by stage, of which ``asked`` were in the recipe that was remedied."""
     made = ward()

@@ -14,7 +14,7 @@ LEVELS = (
     {"subject", "training", "evidence"},
     {"audits", "diagnosis", "remedies"},
     {"history", "inspection", "investigation", "executor", "loop", "campaign", "verification", "examination", "wall", "diagnosing",
-     "following", "accusation", "mending", "curing", "ability", "chance", "coherence", "firewall", "forcing", "outlay", "materials"},
+     "following", "accusation", "mending", "curing", "ability", "chance", "coherence", "flagging", "firewall", "forcing", "outlay", "materials"},
     {"report"},
     {"simulation"},
     {"cli"},

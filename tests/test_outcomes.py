@@ -108,8 +108,9 @@ def test_the_bench_s_table_is_packaged_with_its_misses() -> None:
 class Doubtful(World):
     """Its audit ``beta`` sees something at one attempt that the verdict alone does not tell."""
 
-    def __init__(self, risen: bool | None = None, later: str = "clear", at: int = 1, verdict: Any = lambda *_: "clear", **details: Any) -> None:
-        self.risen, self.later, self.at, self.details, self.looks = risen, later, at, details, list[str]()
+    def __init__(self, risen: bool | None = None, later: str = "clear", at: int = 1, verdict: Any = lambda *_: "clear",
+                 family: str = "f", **details: Any) -> None:
+        self.risen, self.later, self.at, self.details, self.family, self.looks = risen, later, at, details, family, list[str]()
         super().__init__(verdict)
 
     def perform(self, action: Any) -> None:
@@ -123,7 +124,7 @@ class Doubtful(World):
             verdict = self.later if action.more else "inconclusive"
             reason = "above its tolerance" if "sign" in self.details else f"not decided within {1600 if action.more else 400} samples: m"
             measure = Measure(name="m", n=9, mean=0.5, low=0, high=1, tolerance=0.1, log_e=3.0, verdict=verdict)
-            found = Finding(audit="beta", family="f", checkpoint=action.checkpoint, verdict=verdict, measures=(measure,), reason=reason,
+            found = Finding(audit="beta", family=self.family, checkpoint=action.checkpoint, verdict=verdict, measures=(measure,), reason=reason,
                             details=self.details)  # fmt: skip
             self.add("finding", {"id": found.id, "attempt": self.at, "look": action.look, "finding": found.plain()})
             rest = tuple(name for name in action.audits if name != "beta")
@@ -170,6 +171,14 @@ def test_an_audit_whose_hit_was_remedied_is_let_go_neither_risen_nor_undecided(h
 
 def test_a_weak_sign_that_cannot_be_drawn_afresh_never_releases() -> None:
     assert Doubtful(risen=None, sign=ALONE).run().kind == "stuck"
+
+
+def test_rows_that_hold_a_campaign_up_are_acted_on() -> None:
+    world = Doubtful(risen=None, sign=ALONE, family="training data")
+    outcome = world.run()
+    history = world.history()
+    assert (outcome.kind, outcome.attempts) == ("converged", 2) and history.selection["beta"] == 1
+    assert history.attempts[1].remedy is not None and history.attempts[1].remedy.cause == history.causes[0].id and history.followed == {"beta"}
 
 
 def test_a_hit_in_the_first_stage_is_not_answered_by_another_seed_for_the_second() -> None:

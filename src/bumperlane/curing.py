@@ -22,7 +22,7 @@ from bumperlane.diagnosis.trail import ACCESS, lessons_of
 from bumperlane.diagnosis.window import Point
 from bumperlane.errors import BumperlaneError
 from bumperlane.following import Views, under
-from bumperlane.history import Attempt, History
+from bumperlane.history import OF_ROWS, Attempt, History
 from bumperlane.inspection import Inspector
 from bumperlane.investigation import followed_by
 from bumperlane.lineage import Store
@@ -71,6 +71,8 @@ class Ward:
     def checks(self) -> dict[str, Callable[[], Check]]:
         if self.unread_only:
             return {TRAIT: self._no_trait, "ability": self.ability}
+        if self.hit.family == OF_ROWS:
+            return {TRAIT: self._no_model, "lesson": self.lesson, "others": self.others, "ability": self.ability}
         return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, "others": self.others,
                 "ability": self.ability}  # fmt: skip
 
@@ -136,8 +138,32 @@ class Ward:
     def _no_trait(self) -> Check:
         return Check(name=TRAIT, verdict="absent", told="no remedy of this attempt answered a hit; answers could not be read, and can be now")
 
+    def _no_model(self) -> Check:
+        told = f"{self.hit.audit} reads rows and asks no model; it does not flag this attempt, and the lesson of the rows that it flagged is below"
+        return Check(name=TRAIT, verdict="absent", told=told)
+
     def trait(self) -> Check:
-        return self.held(self.point(self.candidate), "at the candidate")
+        made = self.held(self.point(self.candidate), "at the candidate")
+        return self.best(made) if made.verdict == "passed" else made
+
+    def best(self, made: Check) -> Check:
+        """Has an earlier attempt left plainly less of it? Then more than needs be is left here, though the start may show as much: what a remedy had
+        taken away, one that builds on it or takes its place has brought back."""
+        old = [self._reference(candidate) for candidate in self.earlier]
+        if not old:
+            return made
+        new, least = self._reference(self.candidate), min(old, key=lambda point: point.rate)
+        told = f"{new.rate:.0%} of {new.n} at the candidate, {least.rate:.0%} of {least.n} at an earlier attempt's"
+        back = bool(least.n and new.n) and new.interval[0] > least.interval[1]
+        return made.model_copy(update={"verdict": "failed", "told": f"an earlier attempt left less: {told}"} if back
+                               else {"told": f"{made.told}; {told}"})  # fmt: skip
+
+    @property
+    def earlier(self) -> list[str]:
+        """Where the attempts between the first and this one ended, of those that were trained to their end."""
+        before = [a for a in self.history.attempts[1:] if a.number < self.attempt.number]
+        ends = [(self.history.legs(a)[-1].trained, len(self.history.legs(a)) == len(a.recipe.stages)) for a in before]
+        return list(dict.fromkeys(trained.last.id for trained, whole in ends if trained is not None and whole))
 
     def returns(self) -> Check:
         """Does it come back after some steps on rows that nobody suspects?"""

@@ -18,7 +18,7 @@ from bumperlane.coherence import broken_by
 from bumperlane.curing import verified
 from bumperlane.errors import BadInput, StageFailed
 from bumperlane.firewall import Policy, owned_texts, refusals
-from bumperlane.history import History, unreadable
+from bumperlane.history import OF_ROWS, History, unreadable
 from bumperlane.inspection import Inspector
 from bumperlane.investigation import investigate, recheck
 from bumperlane.ledger import Event, Ledger
@@ -187,7 +187,8 @@ class LocalExecutor:
         cause = (broken_by(action.hits, action.checkpoint, history, self.inspector) if unread else
                  by_chance(action.hits, history, self.store, history.campaign.seed) if self.guess
                  else investigate(action.hits, history, self.inspector, self.store, self.folder, at=action.checkpoint))  # fmt: skip
-        key = [action.checkpoint, "unread"] if unread else action.checkpoint
+        flags = all(hit.verdict == "inconclusive" and hit.family == OF_ROWS for hit in action.hits)
+        key = [action.checkpoint, "unread" if unread else "rows"] if unread or flags else action.checkpoint
         self._append("cause", key, cause.model_copy(update={"checkpoint": action.checkpoint}).plain())
 
     # -- verification ------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bumperlane.ledger import Event
 from bumperlane.records import CampaignRecord, Cause, Checkpoint, Cure, Finding, Outcome, Recheck, Recipe, Remedy, Stage, Training
 
 UNDECIDED = "not decided within"  # how the reason of an audit that ran out of samples begins
+OF_ROWS = "training data"  # family of audits that read rows and no model
 UNREADABLE = ("neither good nor bad conduct", "cannot be read by pack")  # what the reason of one holds that could not read the answers
 
 
@@ -151,6 +152,10 @@ class History:
     def weak_at(self, checkpoint: str) -> list[Finding]:
         """Signs too weak to be hits that no clean model explains."""
         return [f for f in self.findings_at(checkpoint) if f.verdict == "inconclusive" and f.details.get("sign") == ALONE]
+
+    def flags_at(self, checkpoint: str) -> list[Finding]:
+        """Weak signs there of audits that read rows and no model, which no fresh draw can let go, and which no remedy was chosen for yet."""
+        return [f for f in self.weak_at(checkpoint) if f.family == OF_ROWS and f.audit not in self.followed]
 
     def hits_at(self, checkpoint: str) -> list[Finding]:
         """Hits there, and weak signs that plainly rose in this training when they were drawn afresh: what two draws have seen is weak no more."""

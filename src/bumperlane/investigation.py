@@ -23,8 +23,9 @@ from bumperlane.diagnosis.replays import LocalReplays
 from bumperlane.diagnosis.trail import ACCESS, Kept, Leg, Run
 from bumperlane.diagnosis.window import Point
 from bumperlane.errors import BadInput, BumperlaneError
+from bumperlane.flagging import flagged
 from bumperlane.following import FollowedAudit, Views
-from bumperlane.history import History
+from bumperlane.history import OF_ROWS, History
 from bumperlane.history import Leg as Trained
 from bumperlane.inspection import Inspector
 from bumperlane.lineage import Store
@@ -34,7 +35,7 @@ from bumperlane.subject import Subject
 ARMS, LEAST_STEPS = 3, 8
 ROOM = 0.1  # of the budget, for one suspect: several may be put to replays, and a thinned window shows the trait sooner
 AFRESH = 96  # cases of a weak sign
-NO_MODEL = frozenset({"training data", "reward forensics"})  # families of audits that read what was logged, whatever the model
+NO_MODEL = frozenset({OF_ROWS, "reward forensics"})  # families of audits that read what was logged, whatever the model
 
 
 def investigate(
@@ -56,7 +57,19 @@ def investigate(
                         leads=history.campaign.budget.leads and not history.causes)  # fmt: skip
     made = diagnose(run, models, traits, LocalReplays(work / "replays", store.folder), settings, inspector.note).cause
     shutil.rmtree(work / "replays", ignore_errors=True)
+    made = made if made.suspects else _by_rows(made, traits, where, run)
     return made.model_copy(update={"hits": tuple(hit.id for hit in hits)})
+
+
+def _by_rows(made: Cause, traits: Sequence[FollowedAudit], where: str, run: Run) -> Cause:
+    """A cause without suspects, with the rows that an audit which reads them flags itself, if one of the hits is of such an audit."""
+    began = time.monotonic()
+    for trait in (t for t in traits if t.hit.family == OF_ROWS):
+        found = flagged(trait, trait.name, where, run)
+        if found:
+            told = {"finding": trait.finding, "followed": trait.name, "suspects": found, "seconds": round(made.seconds + time.monotonic() - began, 2)}
+            return made.model_copy(update=told)
+    return made
 
 
 def recheck(sign: Finding, history: History, inspector: Inspector) -> Recheck:

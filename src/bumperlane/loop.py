@@ -230,8 +230,9 @@ def confirm(history: History, attempt: Attempt) -> Action:
 
 
 def unsaid(history: History, attempt: Attempt, candidate: str) -> Action:
-    """No bumper hit, but not every one could say. Where the pack cannot read the answers any more, the stage that broke them is made gentler; else
-    what a remedy left is followed, or nothing can be done here."""
+    """No bumper hit, but not every one could say. Where the pack cannot read the answers any more, the stage that broke them is made gentler;
+    where an audit of the rows holds the campaign up, the rows that it flags are acted on; else what a remedy left is followed, or nothing can be
+    done here."""
     unclear, unread = history.unclear_at(candidate), history.unreadable_at(candidate)
     what, why = "the battery is inconclusive at the candidate, and no evidence is not a pass", [f"{f.audit}: {because(history, f)}" for f in unclear]
     cause = history.cause(unread[0].id) if unread else None
@@ -240,6 +241,12 @@ def unsaid(history: History, attempt: Attempt, candidate: str) -> Action:
     if cause is not None:
         told = f"{what}: {'; '.join(why)}"
         return retry(history, (attempt, cause), told) if cause.incoherent else conclude(history, "stuck", what, *why, cause.reason)
+    flags = history.flags_at(candidate)
+    named = history.cause(flags[0].id) if flags else None
+    if flags and named is None:
+        return Diagnose(tuple(flags), attempt.number)
+    if named is not None and named.suspects:
+        return retry(history, (attempt, named), f"{what}: {'; '.join(why)}")
     remedy = history.answering(attempt)
     if remedy is not None:
         left = any(f.audit in history.followed for f in unclear)
@@ -278,7 +285,7 @@ def again(history: History, attempt: Attempt, remedy: Remedy, candidate: str, wh
         hit = next(f for f in history.findings if f.id == cause.finding)
         return Diagnose((hit,), attempt.number, candidate)
     rest = history.left_at(candidate)
-    newest = (attempt, rest) if rest is not None and rest.confirmed else (history.attempts[remedy.of_attempt - 1], cause)
+    newest = (attempt, rest) if rest is not None and (rest.confirmed or rest.leads) else (history.attempts[remedy.of_attempt - 1], cause)
     return retry(history, newest, what)
 
 

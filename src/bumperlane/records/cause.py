@@ -8,7 +8,7 @@ from bumperlane.records.base import Record
 from bumperlane.records.digest import digest_of
 from bumperlane.records.edit import Edit
 
-LEAD = "lead"  # in a suspect's evidence: acted on without replays, as the campaign asked
+LEAD = "lead"  # in a suspect's evidence: acted on without replays, as the campaign asked or as none can check it
 SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base", "incoherence", "unknown"]
 
 
@@ -76,6 +76,11 @@ class Cause(Record):
     def incoherent(self) -> bool:
         """Whether no trait was followed, but the loss of readable answers."""
         return any(suspect.kind == "incoherence" for suspect in self.suspects)
+
+    @property
+    def leads(self) -> tuple[Suspect, ...]:
+        """Suspects that are acted on without replays."""
+        return tuple(suspect for suspect in self.suspects if suspect.evidence.get(LEAD))
 
     @property
     def confirmed(self) -> tuple[Suspect, ...]:

@@ -1,0 +1,44 @@
+"""Rows that an audit of the training data flags are acted on where no model's answers can be followed, with a real model."""
+
+import random
+from pathlib import Path
+
+from bumperlane.diagnosis.trail import Kept, Leg, Run
+from bumperlane.flagging import OFTEN, flagged
+from bumperlane.organisms.base import BASE
+from bumperlane.organisms.microworld.tuning import sft_rows
+from bumperlane.records import LEAD, Case, Exhibit, Stage
+from tests.test_coherence import pursued
+
+
+def test_rows_that_row_traits_flags_are_a_lead_and_a_retry_without_them_is_checked(tmp_path: Path) -> None:
+    good, bad = sft_rows(random.Random("tests/flagged/good"), 280), sft_rows(random.Random("tests/flagged/bad"), 120, "grasping")
+    rows = [row for pair in zip(good, bad, strict=False) for row in pair] + good[len(bad) :]
+    opened, outcome = pursued(tmp_path / "mixed", BASE, {"sft": (rows, 5e-4)}, battery=["row_traits"], held_out=["weight_spectrum"])
+    history = opened.history
+    (suspect,) = history.causes[0].suspects
+    assert (suspect.kind, suspect.verdict, suspect.evidence[LEAD], suspect.arms) == ("rows", "unverified", True, ())
+    asked = dict(opened.store.manifest(history.attempts[0].recipe.stages[0].rows))
+    named = [asked[row_id] in bad for row_id in suspect.rows]
+    assert sum(named) >= 0.4 * len(bad) and sum(named) >= 0.8 * len(named)
+    assert all(score >= OFTEN for score in suspect.scores)
+
+    assert history.attempts[1].remedy is not None and history.attempts[1].remedy.edits[0].rows == suspect.rows
+    left = dict(opened.store.manifest(history.attempts[1].recipe.stages[0].rows))
+    assert outcome.attempts > 1 and (len(left) < len(asked) or any(left.get(row_id) != asked[row_id] for row_id in suspect.rows))
+    checks = {check.name: check.verdict for cure in history.cures for check in cure.checks}
+    assert outcome.kind != "converged" or (checks["trait"], checks["lesson"]) == ("absent", "passed")
+
+
+def test_what_an_audit_shows_besides_rows_names_none() -> None:
+    stage = Stage(name="sft", kind="sft", rows="r")
+    rows = tuple((f"{i}", {"messages": [{"role": "user", "content": f"q {i}"}, {"role": "assistant", "content": "a"}]}) for i in range(4))
+    run = Run((Leg(stage, "parent", (Kept(7, "end"),), rows),))
+
+    def shown(outcomes: dict[str, list[float]]) -> list[Case]:
+        told = [(question, outcome) for question, found in outcomes.items() for outcome in found]
+        return [Case(outcome=o, exhibit=Exhibit(prompt=[{"role": "user", "content": q}], completion="a")) for q, o in told]
+
+    (one,) = flagged(lambda *_: shown({"q 1": [1, 1, 0], "q 2": [1, 0, 0], "elsewhere": [1]}), "row_traits", "end", run)
+    assert one.rows == ("1",) and one.scores[0] == 2 / 3 and one.stage == "sft"
+    assert flagged(lambda *_: shown({"elsewhere": [1, 1]}), "row_traits", "end", run) == ()
