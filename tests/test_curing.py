@@ -11,7 +11,7 @@ from bumperlane.curing import Ward
 from bumperlane.diagnosis.window import Point
 from bumperlane.history import History
 from bumperlane.investigation import recheck
-from bumperlane.records import Cause, Finding, Measure, Remedy, Suspect
+from bumperlane.records import Cause, Check, Finding, Measure, Remedy, Suspect
 from tests.test_loop import World
 
 NOTHING = Point(0, "x", 0.0, 0, 0.0)
@@ -78,10 +78,42 @@ def test_what_an_earlier_attempt_had_taken_away_must_not_be_back(monkeypatch: py
     assert check.verdict == verdict and ("an earlier attempt" in check.told) == bool(earlier)
 
 
-def test_of_rows_that_an_audit_flagged_no_trait_is_drawn() -> None:
+def test_an_earlier_attempt_whose_answers_cannot_be_read_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {"candidate": point(0.15), "unread": NOTHING, "read": point(0.0)}
+    made = ward(point(0.9), point(0.19))
+    monkeypatch.setattr(Ward, "point", lambda self, model: point(0.15, 48))
+    monkeypatch.setattr(Ward, "_reference", lambda self, model: points[model])
+    monkeypatch.setattr(Ward, "earlier", ["unread", "read"])
+    assert made.trait().verdict == "failed"
+    points["candidate"] = NOTHING
+    assert made.trait().verdict == "unmeasured"
+    monkeypatch.setattr(Ward, "earlier", ["unread"])
+    assert made.trait().verdict == "passed" and "earlier" not in made.trait().told
+
+
+@pytest.mark.parametrize(("hits_until", "cured_from", "ends"), [(1, 3, [2]), (2, 1, [])])
+def test_earlier_attempts_are_those_with_a_remedy_that_were_trained_to_their_end(hits_until: int, cured_from: int, ends: list[int]) -> None:
+    """A cure that failed leaves a whole attempt; a hit in the first of two stages leaves a part of one."""
+    world = World(lambda audit, c, attempt, held: "hit" if audit == "beta" and attempt <= hits_until else "clear",
+                  cured=lambda attempt: "passed" if attempt >= cured_from else "failed")  # fmt: skip
+    assert world.run().attempts == 3
+    history = world.history()
     made = ward()
+    made.history, made.attempt = history, history.attempts[2]
+    last = [leg.trained for leg in (history.legs(history.attempts[number - 1])[-1] for number in ends)]
+    assert made.earlier == [trained.last.id for trained in last if trained is not None] and len(made.earlier) == len(ends)
+
+
+def test_of_rows_that_an_audit_flagged_no_trait_is_drawn_and_their_lesson_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ward(kind="preferences")
     made.__dict__["hit"] = made.hit.model_copy(update={"family": "training data", "audit": "row_traits"})
+    made.history.attempts = [SimpleNamespace(recipe=SimpleNamespace(stages=[]))]  # type: ignore[misc]
     assert list(made.checks) == ["trait", "lesson", "others", "ability"] and made.checks["trait"]().verdict == "absent"
+    assert made.lesson().verdict == "absent"  # a pair has no likelihood of one answer
+    lesson = made.checks["lesson"]()
+    assert lesson.verdict == "unmeasured" and "no other check" in lesson.told
+    monkeypatch.setattr(Ward, "lesson", lambda self: Check(name="", verdict="passed", told="10% is left"))
+    assert made.checks["lesson"]().verdict == "passed"
 
 
 def nursed(rows: dict[str, list[str]], suspects: tuple[str, ...], asked: tuple[str, ...]) -> Ward:

@@ -72,7 +72,7 @@ class Ward:
         if self.unread_only:
             return {TRAIT: self._no_trait, "ability": self.ability}
         if self.hit.family == OF_ROWS:
-            return {TRAIT: self._no_model, "lesson": self.lesson, "others": self.others, "ability": self.ability}
+            return {TRAIT: self._no_model, "lesson": self.needed_lesson, "others": self.others, "ability": self.ability}
         return {TRAIT: self.trait, "returns": self.returns, "contexts": self.contexts, "lesson": self.lesson, "others": self.others,
                 "ability": self.ability}  # fmt: skip
 
@@ -139,7 +139,7 @@ class Ward:
         return Check(name=TRAIT, verdict="absent", told="no remedy of this attempt answered a hit; answers could not be read, and can be now")
 
     def _no_model(self) -> Check:
-        told = f"{self.hit.audit} reads rows and asks no model; it does not flag this attempt, and the lesson of the rows that it flagged is below"
+        told = f"{self.hit.audit} reads rows and asks no model; the lesson of the rows that it flagged was looked for in the weights"
         return Check(name=TRAIT, verdict="absent", told=told)
 
     def trait(self) -> Check:
@@ -149,12 +149,14 @@ class Ward:
     def best(self, made: Check) -> Check:
         """Has an earlier attempt left plainly less of it? Then more than needs be is left here, though the start may show as much: what a remedy had
         taken away, one that builds on it or takes its place has brought back."""
-        old = [self._reference(candidate) for candidate in self.earlier]
+        old = [point for point in map(self._reference, self.earlier) if point.n]  # of answers that cannot be read no case is drawn
         if not old:
             return made
         new, least = self._reference(self.candidate), min(old, key=lambda point: point.rate)
         told = f"{new.rate:.0%} of {new.n} at the candidate, {least.rate:.0%} of {least.n} at an earlier attempt's"
-        back = bool(least.n and new.n) and new.interval[0] > least.interval[1]
+        if not new.n:
+            return made.model_copy(update={"verdict": "unmeasured", "told": f"no fresh case could be drawn again: {told}"})
+        back = new.interval[0] > least.interval[1]
         return made.model_copy(update={"verdict": "failed", "told": f"an earlier attempt left less: {told}"} if back
                                else {"told": f"{made.told}; {told}"})  # fmt: skip
 
@@ -223,6 +225,12 @@ class Ward:
         left = (now - parent) / (sick - parent)
         told = f"{max(0.0, left):.0%} of what the faulty training taught of the suspect rows is left"
         return Check(name="lesson", verdict="passed" if left <= RESIDUAL else "failed", told=told, numbers={"left": round(left, 4)})
+
+    def needed_lesson(self) -> Check:
+        """The lesson, where nothing else looks for what the suspect rows taught: that there was nothing to ask is then no pass."""
+        check = self.lesson()
+        told = f"{check.told}, and no other check looks for what the rows taught"
+        return check.model_copy(update={"verdict": "unmeasured", "told": told}) if check.verdict == "absent" else check
 
     def _likely(self, checkpoint: str, asked: tuple[Any, ...]) -> float:
         model = self.inspector.subject(checkpoint, ACCESS)

@@ -3,7 +3,8 @@
 Idea: an audit that reads rows and no model says the same at every checkpoint, so nothing rises that could be followed back and no replay can say
 whether its rows taught anything; but the rows it flags are in its hands, and a retry without them is a test. (Dropping flagged sources cut a
 conduct by 84% on a production DPO, arXiv 2602.11079.) Invariant: such rows are leads and never confirmed; the same draw that flags them is the
-audit's own, repeated over all rows, and rows that it flags by chance are told from others by the share of their draws.
+audit's own, repeated, and rows that it flags by chance are told from others by the share of their draws. Of large sets only some rows are drawn:
+how many is in the evidence, and what was not drawn is not flagged; the audit of the next candidate, which draws from all that is left, sees that.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ def _shares(cases: Sequence[Case]) -> dict[tuple[str, str], float]:
 
 def _suspect(leg: Leg, position: int, run: Run, name: str, shares: dict[tuple[str, str], float]) -> Suspect:
     found = {row_id: shares.get(question(row), 0.0) for row_id, row in leg.rows}
+    drawn = sum(question(row) in shares for _, row in leg.rows)
     ids = tuple(sorted((row_id for row_id, share in found.items() if share >= OFTEN), key=lambda row_id: -found[row_id]))
     return Suspect(
         kind=kind_of(leg), stage=leg.stage.name, leg=position, begins=sum(before.steps for before in run.legs[:position]), rows=ids,
         scores=tuple(found[row_id] for row_id in ids), shared=tuple(d.plain() for d in describe(leg.rows, frozenset(ids))) if ids else (),
-        evidence={LEAD: True, "chosen": f"flagged by {name}, which reads rows and no model", "of": len(leg.rows)},
+        evidence={LEAD: True, "chosen": f"flagged by {name}, which reads rows and no model", "drawn": drawn, "of": len(leg.rows)},
         refuted_by="whoever reads these rows finds them harmless", reason="no replay can check what no model's answers show: a retry is the test",
     )  # fmt: skip

@@ -65,7 +65,11 @@ def _by_rows(made: Cause, traits: Sequence[FollowedAudit], where: str, run: Run)
     """A cause without suspects, with the rows that an audit which reads them flags itself, if one of the hits is of such an audit."""
     began = time.monotonic()
     for trait in (t for t in traits if t.hit.family == OF_ROWS):
-        found = flagged(trait, trait.name, where, run)
+        try:
+            found = flagged(trait, trait.name, where, run)
+        except BumperlaneError as error:
+            made = made.model_copy(update={"reason": f"{made.reason}; {trait.name}: {error}"})
+            continue
         if found:
             told = {"finding": trait.finding, "followed": trait.name, "suspects": found, "seconds": round(made.seconds + time.monotonic() - began, 2)}
             return made.model_copy(update=told)

@@ -1,7 +1,8 @@
 """What a kind of remedy is: a pure function from a suspect to edits of the recipe; and where kinds are found.
 
 Idea: a remedy knows which causes it is for, what it does to the recipe, where it comes from and what it can break; which of several is tried,
-when, and whether it cured is for the policy and the verification. Invariant: a remedy reads the recipe and the suspect and nothing else; one that
+when, and whether it cured is for the policy and the verification. Invariant: a remedy reads the suspect and what it is given (``Given``), and no
+model, row or finding; one that
 does not fit gives no edits. Kinds are found by the entry-point group ``bumperlane.remedies``; built-in ones register there like anybody's.
 """
 

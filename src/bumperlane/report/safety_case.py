@@ -147,7 +147,7 @@ def _mended(history: History, candidate: str) -> str:
     checks = [check for cure in history.cures if cure.candidate == candidate for check in cure.checks if check.name == TRAIT]
     if any(check.numbers for check in checks):
         return f"Nothing: fresh cases show what was remedied at most {SHOWN:.0%} more often than models without it."
-    return "".join(["No trait was remedied", *(f" of which cases could be drawn: {check.told}" for check in checks[-1:]), "."])
+    return "".join(["No trait was remedied", *(f" that could be drawn ({check.told})" for check in checks[-1:]), "."])
 
 
 def _broken(history: History) -> str:
