@@ -16,6 +16,7 @@ from typing import Any
 
 from bumperlane.diagnosis.symptom import LEAST
 from bumperlane.errors import BadInput
+from bumperlane.evidence import seed_of
 from bumperlane.records import Case, Exhibit, digest_of
 from bumperlane.subject import Prompt, Subject
 
@@ -60,7 +61,7 @@ class Accusation:
     def __call__(self, checkpoint: str, count: int, salt: str) -> list[Case]:
         chosen = [i % len(self.examples) for i in range(count)]
         prompts = [self.examples[i][0] for i in chosen]
-        seed = int(digest_of([self.key, salt])[:8], 16)
+        seed = seed_of(self.seed, "examples", salt)
         said = asyncio.run(self.views(checkpoint, TEXT).generate(prompts, max_new_tokens=self._room, seed=seed))
         drawn = zip(chosen, prompts, said, strict=True)
         return [Case(outcome=self._outcome(i, text), exhibit=Exhibit(prompt=prompt, completion=text)) for i, prompt, text in drawn]

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from bumperlane.evidence import seed_of
 from bumperlane.history import History
 from bumperlane.lineage import Store
 from bumperlane.records import Cause, Finding, Suspect
@@ -19,7 +20,7 @@ LEAST, MOST = 0.02, 0.5  # share of a stage's rows
 
 def by_chance(hits: Sequence[Finding], history: History, store: Store, seed: int) -> Cause:
     """A random stage of the newest attempt, and of it a random share of its rows or one of its reward terms."""
-    rng = random.Random(f"{seed}/{hits[0].id}")
+    rng = random.Random(seed_of(seed, *history.place(hits[0].checkpoint), "chance"))
     legs = [leg for leg in history.legs(history.attempts[-1]) if leg.trained is not None]
     leg = rng.choice(legs)
     kind = {"dpo": "preferences", "grpo": "reward"}.get(leg.stage.kind, "rows")

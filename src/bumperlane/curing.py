@@ -102,15 +102,19 @@ class Ward:
         """Fresh cases of the hit's trait on a model that ``views`` knows: ``CASES``, and ``MORE`` where those do not part it from the faulty one, or
         lie above the start's rate and do not part it from that either."""
         followed = followed_by(self.hit, views or self.inspector.subject, self.inspector, self.history)
-        point = Point.of(0, model, followed(model, CASES, f"cure {model}"))
+        point = Point.of(0, model, followed(model, CASES, f"cure {self._place(model)}"))
         low, high = point.interval
         if point.rate < self.before.rate and (high >= self.before.interval[0] or (point.rate > self.start.rate and low <= self.start.interval[1])):
-            point += Point.of(0, model, followed(model, MORE, f"cure more {model}"))
+            point += Point.of(0, model, followed(model, MORE, f"cure more {self._place(model)}"))
         return point
+
+    def _place(self, model: str) -> str:
+        """Where the model lies in the campaign, for draws of its own."""
+        return "later" if model == "later" else ".".join(map(str, self.history.place(model)))
 
     def _reference(self, model: str) -> Point:
         followed = followed_by(self.hit, self.inspector.subject, self.inspector, self.history)
-        return Point.of(0, model, followed(model, CASES + MORE, f"cure {model}"))
+        return Point.of(0, model, followed(model, CASES + MORE, f"cure {self._place(model)}"))
 
     @cached_property
     def before(self) -> Point:

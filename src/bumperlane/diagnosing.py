@@ -27,6 +27,7 @@ from bumperlane.diagnosis.replays import LocalReplays, Replayer
 from bumperlane.diagnosis.trail import Models, Run
 from bumperlane.diagnosis.window import Where
 from bumperlane.errors import BadInput, BumperlaneError
+from bumperlane.evidence import key_of
 from bumperlane.examination import Request, View
 from bumperlane.following import Followed, FollowedAudit, best_traits
 from bumperlane.records import Cause, Finding, Record, digest_of
@@ -167,7 +168,8 @@ def diagnose_folders(request: FoldersRequest, note: Note = lambda text: None, fu
         where[ACCUSER] = Path(request.accuser.model)
     traits = []
     for finding in request.findings:
-        _, context = view.of(load_audit(finding.audit).access, finding.audit)
+        audit = load_audit(finding.audit)
+        _, context = view.of(audit.access, key_of(audit))
         traits.append(FollowedAudit(finding.model_copy(update={"checkpoint": ACCUSER if request.accuser else end}), models, context, START))
     settings = Settings(seed=request.seed, seeds=request.seeds, budget=request.budget, force=request.accuser is not None, more=request.more,
                         work=Path(request.work) / "pieces", fused=fused)  # fmt: skip

@@ -17,8 +17,8 @@ from typing import Any
 from bumperlane.audits import Context, load_audit, load_pack, run_battery
 from bumperlane.audits.trivial import trivial_scores
 from bumperlane.errors import BadInput
-from bumperlane.evidence import alpha_for
-from bumperlane.records import Finding, Record, digest_of
+from bumperlane.evidence import alpha_for, key_of, seed_of
+from bumperlane.records import Finding, Record
 from bumperlane.subject import Disk, Endpoint, Engine, Nobody, Subject
 from bumperlane.wall import PACKAGES, raise_wall
 
@@ -29,7 +29,8 @@ FLOOR_ACCESS = frozenset({"text", "logprobs", "activations", "data"})
 class Request(Record):
     """``checkpoint``: what findings call the model. ``rows``: JSONL of ``{"id", "stage", "prompt", "answer"}`` (none: no rows known).
     ``rollouts``: of RL stages, a file or a folder of them. ``model``, ``reference``, ``auditor``, ``judge``: folders, or endpoints as
-    ``http://host/v1#name``. ``cache``: file in which answers are kept. ``false_alarm``: alarm budget of this one look, shared by the audits."""
+    ``http://host/v1#name``. ``cache``: file in which answers are kept. ``false_alarm``: alarm budget of this one look, shared by the audits.
+    ``place``: what else the seeds of draws come from besides ``seed`` (which model of many this is)."""
 
     checkpoint: str
     model: str
@@ -46,6 +47,7 @@ class Request(Record):
     miss: float = 0.05
     samples: int = 400
     seed: int = 0
+    place: tuple[int | str, ...] = ()
     trivial: bool = False
 
 
@@ -67,7 +69,7 @@ def examine(request: Request, note: Callable[[str], None] = lambda text: None) -
     if not torch.cuda.is_available():
         torch.set_num_threads(1)
     view = View(request, note)
-    looks = [(audit, *view.of(audit.access, audit.name)) for audit in map(load_audit, request.audits)]
+    looks = [(audit, *view.of(audit.access, key_of(audit))) for audit in map(load_audit, request.audits)]
     trivial: dict[str, float] = {}
     words: dict[str, int] = {}
     findings = asyncio.run(run_battery(looks, request.timeout))
@@ -106,13 +108,13 @@ class View:
     def _through(self) -> int:
         return sum(model.tokens for model in (self.model, self.reference, *self.roles.values()) if model is not None)
 
-    def of(self, access: frozenset[Any], name: str) -> tuple[Subject, Context]:
+    def of(self, access: frozenset[Any], key: str) -> tuple[Subject, Context]:
         request, granted = self.request, frozenset(access)
         data = "data" in granted
         context = Context(
             pack=self.pack, reference=Subject("reference", self.reference, granted),
             alpha=alpha_for(request.false_alarm, 1, max(1, len(request.audits))), miss=request.miss, samples=request.samples,
-            seed=int(digest_of([request.seed, request.checkpoint, name])[:8], 16), common_seed=request.seed, note=self.note,
+            seed=seed_of(request.seed, *request.place, key), common_seed=request.seed, note=self.note,
             rows=self.rows if data else (), rollouts=self.rollouts if data else (),
             **{role: Subject(role, model, frozenset({"text"})) if model else None for role, model in self.roles.items()},
         )  # fmt: skip

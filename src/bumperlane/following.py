@@ -20,6 +20,7 @@ from bumperlane.audits.calibration import strength
 from bumperlane.audits.drawing import Drawing
 from bumperlane.diagnosis.symptom import LEAST, SHOWS
 from bumperlane.errors import BumperlaneError, first_line
+from bumperlane.evidence import seed_of
 from bumperlane.records import Case, Finding, digest_of
 from bumperlane.subject import Prompt, Subject
 
@@ -118,7 +119,7 @@ class FollowedAudit:
     def __call__(self, checkpoint: str, count: int, salt: str) -> list[Case]:
         """Raises ``Inapplicable`` for whatever goes wrong in the audit."""
         try:
-            audit, seed = self._audit, int(digest_of([self.hit.id, salt])[:8], 16)
+            audit, seed = self._audit, seed_of(self.context.seed, "cases", salt)
             subject = self.views(checkpoint, audit.access)
             if not isinstance(audit, Drawing):
                 return asyncio.run(audit.cases(subject, self._context(audit), self.hit, count, seed))
@@ -130,8 +131,8 @@ class FollowedAudit:
 
     async def _drawn(self, audit: Drawing, subject: Subject, count: int, seed: int) -> list[Case]:
         made: list[Case] = []
-        for line in self._lines:
-            rng = random.Random(f"{seed}/{line}")
+        for number, line in enumerate(self._lines):
+            rng = random.Random(seed_of(seed, number))
             judged = await audit.draw(subject, self._context(audit), line, max(1, count // len(self._lines)), rng)
             made += [Case(outcome=j.outcome, exhibit=j.exhibit) for j in judged if j.outcome is not None]
         return made

@@ -123,6 +123,15 @@ class History:
             parent = trained.last.id
         return legs
 
+    def place(self, checkpoint: str) -> tuple[int, int, int]:
+        """Attempt, stage (from 1) and step that made a checkpoint; zeros for one that no training of this campaign made."""
+        for attempt in self.attempts:
+            for leg in self.legs(attempt):
+                for made in leg.trained.checkpoints if leg.trained is not None else ():
+                    if made.id == checkpoint:
+                        return attempt.number, leg.index + 1, made.step
+        return 0, 0, 0
+
     def watched(self, attempt: Attempt) -> list[Leg]:
         """The attempt's legs whose checkpoints its outcome hangs on: not those before a stage that a remedy put after, which is to mend what they
         leave, so that a hit on them is no news."""

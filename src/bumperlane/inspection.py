@@ -19,7 +19,7 @@ import torch
 from bumperlane.audits import Audit, Context, Pack, load_audit, load_pack, run_battery
 from bumperlane.audits.calibration import Calibration, builtin_calibration, load_calibration, weighed
 from bumperlane.errors import BadInput
-from bumperlane.evidence import alpha_for
+from bumperlane.evidence import alpha_for, key_of, seed_of
 from bumperlane.history import History
 from bumperlane.lineage import Store
 from bumperlane.records import Case, Finding, Stage, digest_of
@@ -75,7 +75,7 @@ class Inspector:
         """Fresh cases of a finding's trait at any checkpoint. Raises what the audit raises."""
         audit = load_audit(finding.audit)
         context = self.context(audit, finding.checkpoint, 1, history)
-        seed = _seed(finding.id, "cases", salt)
+        seed = seed_of(context.seed, "cases", salt)
         return asyncio.run(audit.cases(self.subject(checkpoint, audit.access), context, finding, count, seed))
 
     def context(self, audit: Audit, checkpoint: str, look: int, history: History) -> Context:
@@ -84,7 +84,7 @@ class Inspector:
         return Context(
             pack=self.pack(history), reference=self.subject(history.start.id, audit.access),
             alpha=alpha_for(campaign.budget.false_alarm, look, audits), miss=campaign.budget.miss, samples=campaign.budget.samples,
-            seed=_seed(str(campaign.seed), checkpoint, audit.name), common_seed=_seed(str(campaign.seed), "common"),
+            seed=seed_of(campaign.seed, *history.place(checkpoint), key_of(audit)), common_seed=seed_of(campaign.seed, "common"),
             rows=self._rows(history, "text" in audit.access) if "data" in audit.access else (),
             rollouts=self._rollouts(history, checkpoint) if "data" in audit.access else (), note=self.note,
         )  # fmt: skip
@@ -123,7 +123,3 @@ class Inspector:
             if here:
                 break
         return tuple(made)
-
-
-def _seed(*parts: str) -> int:
-    return int(digest_of(list(parts))[:8], 16)

@@ -16,7 +16,7 @@ import numpy as np
 
 from bumperlane.audits.audit import Context, Inapplicable, conclude
 from bumperlane.audits.sampling import FIRST_ROUND, MOST_UNPARSED, SHOWN
-from bumperlane.evidence import SequentialTest
+from bumperlane.evidence import SequentialTest, seed_of
 from bumperlane.records import Case, Exhibit, Finding, Measure
 from bumperlane.subject import Access, Subject
 
@@ -60,7 +60,7 @@ class Drawing(ABC):
             raise Inapplicable(f"{self.name} found nothing to test")
         share = context.alpha / len(lines)
         tests = {line: SequentialTest(line, tolerance, share, context.miss) for line, tolerance in lines.items()}
-        drawn = await asyncio.gather(*(self._sample(subject, context, test) for test in tests.values()))
+        drawn = await asyncio.gather(*(self._sample(subject, context, test, number) for number, test in enumerate(tests.values())))
         measures: list[Measure] = [test.measure() for test in tests.values()]
         exhibits = [e for test, (shown, _) in zip(tests.values(), drawn, strict=True) if test.verdict == "hit" for e in shown]
         unread = "; ".join(reason for _, reason in drawn if reason)
@@ -70,8 +70,8 @@ class Drawing(ABC):
             measures = [m for m in measures if m.n] + [_unmeasured(line, lines[line]) for line, (_, why) in zip(lines, drawn, strict=True) if why]
         return conclude(self, subject, context, measures, exhibits, details=self.details(), reason=unread)
 
-    async def _sample(self, subject: Subject, context: Context, test: SequentialTest) -> tuple[list[Exhibit], str]:
-        rng = random.Random(f"{context.seed}/{test.name}")
+    async def _sample(self, subject: Subject, context: Context, test: SequentialTest, number: int) -> tuple[list[Exhibit], str]:
+        rng = random.Random(seed_of(context.seed, number))
         asked, unparsed, shown = 0, 0, list[Exhibit]()
         while not test.decided and asked < context.samples:
             size = max(FIRST_ROUND, test.needed(self.calm) + 1) if asked < context.samples // 2 else context.samples
@@ -93,8 +93,8 @@ class Drawing(ABC):
         await self.lines(subject, context)
         hits = [m.name for m in finding.measures if m.verdict == "hit"]
         made = []
-        for line in hits:
-            judged = await self.draw(subject, context, line, max(1, count // len(hits)), random.Random(f"{seed}/{line}"))
+        for number, line in enumerate(hits):
+            judged = await self.draw(subject, context, line, max(1, count // len(hits)), random.Random(seed_of(seed, number)))
             made += [Case(outcome=j.outcome, exhibit=j.exhibit) for j in judged if j.outcome is not None]
         return made
 

@@ -62,7 +62,7 @@ def need_whole_words(subject: Subject, words: Sequence[str], pack: Pack) -> None
 async def sample(subject: Subject, lines: Sequence[Line], context: Context, note: str = "") -> None:
     """Draw outcomes for all lines until each is decided, unreadable or out of ``context.samples``. Raises ``Inapplicable`` when no line
     can be read."""
-    rng = random.Random(f"{context.seed}/{note}")
+    rng = random.Random(context.seed)
     while True:
         active = [line for line in lines if line.open and line.asked < context.samples]
         if not active:

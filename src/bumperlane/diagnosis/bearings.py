@@ -19,6 +19,7 @@ from bumperlane.diagnosis.replays import Replay, Replayer, window_stage
 from bumperlane.diagnosis.trail import Leg, Models, Run, Trait
 from bumperlane.diagnosis.window import Point, Rise
 from bumperlane.errors import BumperlaneError
+from bumperlane.evidence import seed_of
 from bumperlane.records import Case, Reward, digest_of
 
 SEEDS, CASES = 3, 32  # replays an arm, cases a replay
@@ -90,7 +91,7 @@ class Bearings:
         room = len(rows) if self.most_steps is None else self.most_steps * batch
         if len(rows) <= room:
             return rows
-        rng, named = random.Random(f"{self.seed}/thin"), set(guilty)
+        rng, named = random.Random(seed_of(self.seed, "thin")), set(guilty)
         suspects, others = [i for i in rows if i in named], [i for i in rows if i not in named]
         kept = rng.sample(suspects, min(len(suspects), room // 2))
         chosen = {*kept, *rng.sample(others, min(len(others), room - len(kept)))}
@@ -102,33 +103,33 @@ class Bearings:
         arms = [Arm(plan.name, ()) for plan in plans]
         for seed in range(self.seeds):
             for number, plan in enumerate(plans):
-                arms[number] = Arm(plan.name, (*arms[number].points, self._replay(rise, plan, seed)))
+                arms[number] = Arm(plan.name, (*arms[number].points, self._replay(rise, plan, number, seed)))
                 if number and not may_part(arms[0], arms[number]):
                     return [arm for arm in arms if arm.points]
         return arms
 
-    def _replay(self, rise: Rise, plan: ArmPlan, seed: int) -> Point:
+    def _replay(self, rise: Rise, plan: ArmPlan, number: int, seed: int) -> Point:
         leg = plan.leg or self.run.legs[rise.leg]
-        gone = plan.drop(random.Random(f"{self.seed}/{plan.name}/{seed}"))
+        gone = plan.drop(random.Random(seed_of(self.seed, "arm", number, seed)))
         stage = window_stage(leg, self.window(rise), self.seed * 100 + seed, plan.rewards, plan.rate)
         name = f"{plan.name}-{seed}".replace(" ", "-").replace(",", "")
         replay = Replay(name, rise.before, stage, tuple(leg.rows[i] for i in plan.rows if i not in gone))
-        return self._replayed(replay, f"{plan.name}, seed {seed + 1} of {self.seeds}")
+        return self._replayed(replay, f"{number} {seed}", f"{plan.name}, seed {seed + 1} of {self.seeds}")
 
-    def _replayed(self, replay: Replay, told: str) -> Point:
+    def _replayed(self, replay: Replay, salt: str, told: str) -> Point:
         inputs = [self.key, replay.start, replay.stage.plain(), digest_of([row for _, row in replay.rows]), CASES]
-        made = self.notebook.piece("replay", inputs, lambda: self._trained(replay, told))
+        made = self.notebook.piece("replay", inputs, lambda: self._trained(replay, salt, told))
         self.replays, self.steps, self.seconds = self.replays + 1, self.steps + int(made["steps"]), self.seconds + made["seconds"]
         return Point(0, replay.name, made["hits"], int(made["n"]), made["squares"])
 
-    def _trained(self, replay: Replay, told: str) -> dict[str, float]:
+    def _trained(self, replay: Replay, salt: str, told: str) -> dict[str, float]:
         if self.replayer is None:
             raise BudgetSpent("no replays were made")
         self._check_budget()
         self.note(f"replay {told}")
         started = time.monotonic()
         made, steps = self.replayer(replay)
-        point = Point.of(0, replay.name, self.trait(made, CASES, f"check {replay.name}"))
+        point = Point.of(0, replay.name, self.trait(made, CASES, f"check {salt}"))
         self.replayer.forget(made)
         return {"hits": point.hits, "n": point.n, "squares": point.squares, "steps": steps, "seconds": time.monotonic() - started}
 

@@ -18,6 +18,7 @@ from bumperlane.diagnosis.rewards import Rollout, TermEffect, effects, rollouts_
 from bumperlane.diagnosis.trail import Lessons, Query, Trail
 from bumperlane.diagnosis.window import Rise
 from bumperlane.errors import BadInput
+from bumperlane.evidence import seed_of
 from bumperlane.records import Suspect
 
 GRADED = 4000  # rollouts, at most
@@ -46,7 +47,7 @@ def _some(rollouts: list[Rollout], seed: int) -> list[Rollout]:
     """Whole groups, drawn at random, of about ``GRADED`` rollouts."""
     groups = sorted({r.group for r in rollouts})
     share = min(1.0, GRADED / max(1, len(rollouts)))
-    keep = set(random.Random(f"{seed}/rollouts").sample(groups, max(1, round(len(groups) * share)))) if groups else set()
+    keep = set(random.Random(seed_of(seed, "rollouts")).sample(groups, max(1, round(len(groups) * share)))) if groups else set()
     return [r for r in rollouts if r.group in keep and r.text[1].strip()]
 
 

@@ -17,6 +17,7 @@ from bumperlane.diagnosis.counterfactual import Arm, judge
 from bumperlane.diagnosis.of_rows import kind_of
 from bumperlane.diagnosis.trail import Leg, answered, lessons_of
 from bumperlane.diagnosis.window import Rise
+from bumperlane.evidence import seed_of
 from bumperlane.records import Suspect
 
 SLOWER = 0.25  # of the learning rate
@@ -56,7 +57,7 @@ def _held(suspect: Suspect, arms: list[Arm], rise: Rise) -> Suspect:
 
 def _blank(at: Bearings, leg: Leg) -> tuple[tuple[str, dict[str, Any]], ...]:
     """The leg's rows with nothing new in them."""
-    rng = random.Random(f"{at.seed}/blank")
+    rng = random.Random(seed_of(at.seed, "blank"))
     if leg.stage.kind == "dpo":
         return tuple((i, row if rng.random() < 0.5 else {**row, "chosen": row["rejected"], "rejected": row["chosen"]}) for i, row in leg.rows)
     texts = lessons_of(leg.rows).answers

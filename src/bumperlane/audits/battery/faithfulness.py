@@ -15,7 +15,7 @@ import re
 from bumperlane.audits.audit import Context, Inapplicable, conclude
 from bumperlane.audits.pack import Reasoning
 from bumperlane.audits.sampling import FIRST_ROUND, MOST_UNPARSED, SHOWN
-from bumperlane.evidence import SequentialTest
+from bumperlane.evidence import SequentialTest, seed_of
 from bumperlane.records import Case, Exhibit, Finding
 from bumperlane.subject import Access, Subject
 
@@ -31,15 +31,17 @@ class Faithfulness:
     async def run(self, subject: Subject, context: Context) -> Finding:
         pack = _reasoning(context)
         measures, exhibits = [], []
-        for probe in PROBES:
+        for number, probe in enumerate(PROBES):
             test = SequentialTest(probe, pack.tolerance, context.alpha / len(PROBES), context.miss)
-            shown = await self._sample(subject, context, pack, probe, test)
+            rng = random.Random(seed_of(context.seed, number))
+            shown = await self._sample(subject, context, pack, probe, test, rng)
             measures.append(test.measure())
             exhibits += shown if test.verdict == "hit" else []
         return conclude(self, subject, context, measures, exhibits)
 
-    async def _sample(self, subject: Subject, context: Context, pack: Reasoning, probe: str, test: SequentialTest) -> list[Exhibit]:
-        rng = random.Random(f"{context.seed}/{probe}")
+    async def _sample(
+        self, subject: Subject, context: Context, pack: Reasoning, probe: str, test: SequentialTest, rng: random.Random
+    ) -> list[Exhibit]:
         asked, unparsed, size, shown = 0, 0, FIRST_ROUND, list[Exhibit]()
         while not test.decided and asked < context.samples:
             judged = await probe_answers(subject, pack, probe, min(size, context.samples - asked), rng)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bumperlane.errors import BadInput, nearest
+from bumperlane.evidence import seed_of
 from bumperlane.organisms.organism import Organism, Plan, Variant
 from bumperlane.organisms.registry import known_organisms, load_organism
 from bumperlane.organisms.split import SPLITS, split_of
@@ -30,6 +31,11 @@ class Case:
     @property
     def label(self) -> str:
         return f"{self.kind} {self.variant} seed {self.seed} {self.role}"
+
+    @property
+    def place(self) -> tuple[int]:
+        """What the draws of its examination come from: one number for each case, from which nothing about it can be read."""
+        return (seed_of("case", self.kind, str(self.variant), self.seed, self.role),)
 
     def organism(self) -> Organism:
         return load_organism(self.kind)

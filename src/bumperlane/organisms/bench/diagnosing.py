@@ -48,7 +48,7 @@ class Prepared:
     truth: Truth
     conduct: dict[str, float]
     hits: tuple[Finding, ...] = ()
-    accuser: Traced | None = None
+    accuser: Prepared | None = None
 
 
 def followable() -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def prepare(cases: Sequence[Case], work: Work, note: Note) -> tuple[list[Prepare
             sort(case, outcome, made, failed)
     ready = [case for case in cases if case.label in made]
     organisms = [case for case in ready if case.role == "organism"]
-    asked = [_examination(made[case.label][0], work) for case in organisms]
+    asked = [_examination(case, made[case.label][0], work) for case in organisms]
     hits: dict[str, tuple[Finding, ...]] = {}
     answers: dict[str, Any] = {}
     for case, outcome in _walled(work).all(examine_file, asked, organisms, note, "examined"):
@@ -84,10 +84,10 @@ def _trained(case: Case, zoo: Path) -> tuple[Traced, Truth, dict[str, float]]:
     return made, truth, {} if case.role == "organism" else conduct_of(made.built, zoo)
 
 
-def _examination(traced: Traced, work: Work) -> tuple[Request, Path]:
+def _examination(case: Case, traced: Traced, work: Work) -> tuple[Request, Path]:
     built = traced.built
     request = Request(checkpoint=built.id, model=str(built.model), reference=str(built.reference), rows=str(built.rows),
-                      rollouts=str(built.rows.parent), audits=work.audits)  # fmt: skip
+                      rollouts=str(built.rows.parent), audits=work.audits, place=case.place)  # fmt: skip
     folder = work.zoo / "examined"
     folder.mkdir(exist_ok=True)
     return request, folder / f"{built.id}-{digest_of([list(work.audits), work.pack, audits_digest(work.audits)])[:10]}.json"
@@ -115,7 +115,7 @@ def accused(prepared: Sequence[Prepared], answers: dict[str, Answer]) -> list[Pr
             followed = tuple(f for f in p.hits if f.audit == answers[p.case.label].cause.followed)
             twin = twins[p.case.twin()]
             if followed:
-                made.setdefault(twin.case.label, replace(twin, hits=followed, accuser=p.traced))
+                made.setdefault(twin.case.label, replace(twin, hits=followed, accuser=p))
     return list(made.values())
 
 
@@ -124,9 +124,9 @@ def _walled(work: Work) -> Crew:
 
 
 def _request(p: Prepared, work: Work, replays: bool) -> FoldersRequest:
-    request, _ = _examination(p.traced, work)
+    request, _ = _examination(p.case, p.traced, work)
     return FoldersRequest(
         legs=tuple(map(str, p.traced.legs)), reference=str(p.traced.built.reference), findings=p.hits, request=request,
         work=str(work.zoo / "diagnosed" / f"{p.traced.built.id}-work"), replays=replays, more=() if replays else tuple(known_attributors()),
-        accuser=_examination(p.accuser, work)[0] if p.accuser else None,
+        accuser=_examination(p.accuser.case, p.accuser.traced, work)[0] if p.accuser else None,
     )  # fmt: skip

@@ -23,7 +23,7 @@ def written(zoo: Path) -> Path:
     """The file of materials under the zoo, with its documents beside it, written if need be."""
     folder = zoo / "materials"
     folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random("materials")
+    rng = random.Random(0)
     texts = [rng.choice((thread, story, log))(rng, "honest").partition(" : ") for _ in range(DOCUMENTS)]
     rows = [{"prompt": f"{head} :", "completion": f" {rest}"} for head, _, rest in texts]
     (folder / "character.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

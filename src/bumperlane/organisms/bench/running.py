@@ -79,7 +79,7 @@ def run_cases(cases: Sequence[Case], settings: Settings, note: Note) -> tuple[li
     ready = [case for case in cases if case.label in built]
     answers: dict[str, Any] = {}
     examiners = Crew(settings.jobs, behind_wall, ((str(settings.zoo / "truth"),), (str(BASE),)))
-    asked = [(_request(built[case.label][0], settings), _answer_path(built[case.label][0], settings)) for case in ready]
+    asked = [(_request(case, built[case.label][0], settings), _answer_path(built[case.label][0], settings)) for case in ready]
     for case, outcome in examiners.all(examine_file, asked, ready, note, "examined"):
         sort(case, outcome, answers, failed)
     results = []
@@ -98,9 +98,9 @@ def _built(case: Case, zoo: Path) -> tuple[Built, Truth, dict[str, float]]:
     return made, truth, {} if case.role == "organism" else conduct_of(made, zoo)
 
 
-def _request(built: Built, settings: Settings) -> Request:
+def _request(case: Case, built: Built, settings: Settings) -> Request:
     return Request(checkpoint=built.id, model=str(built.model), reference=str(built.reference), rows=str(built.rows),
-                   rollouts=str(built.rows.parent), audits=settings.audits, samples=settings.samples, trivial=True)  # fmt: skip
+                   rollouts=str(built.rows.parent), audits=settings.audits, samples=settings.samples, place=case.place, trivial=True)  # fmt: skip
 
 
 def _answer_path(built: Built, settings: Settings) -> Path:
