@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+CODE := src tests examples benchmarks docs
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
@@ -22,8 +23,9 @@ demo: $(VENV)/.ready  ## a planted backdoor: hit -> cause -> rewind -> converged
 test: $(VENV)/.ready check  ## checks, then every test
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-check: $(VENV)/.ready  ## lint, format of imports, types
-	$(BIN)/ruff check src tests examples benchmarks
+check: $(VENV)/.ready  ## lint, format, types: under a minute
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 
 bench: $(VENV)/.ready  ## the demo over seeds, planted and clean; writes benchmarks/results/loop_demo.json

@@ -1,80 +1,114 @@
-"""Shared fixtures: small real trainings on the microworld's base model, made once a session."""
+"""Shared fixtures: two small real tunes of the microworld's base model, made once a run; and the
+order in which workers are handed files."""
 
 from __future__ import annotations
 
-import json
 import os
 import random
+import sys
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}.items():
+for _name, _value in {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}.items():
     os.environ.setdefault(_name, _value)
 
-from bumperlane.audits import Context, Pack, load_audit, load_pack
+from bumperlane.audits import Pack, load_pack
+from bumperlane.cli.main import main
+from bumperlane.models import HuggingFaceModel, Subject
 from bumperlane.organisms import backdoor
 from bumperlane.organisms.base import BASE
 from bumperlane.organisms.microworld.tuning import sft_rows
-from bumperlane.records import Stage, digest_of
-from bumperlane.subject import Engine, Subject
-from bumperlane.training import Job, run_all
-
-FAST = {"learning_rate": 1e-3, "per_device_train_batch_size": 32, "num_train_epochs": 1, "warmup_steps": 5, "gradient_checkpointing": False}
-SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+from bumperlane.remedies.apply import EditApplier
+from bumperlane.store import Store
+from tests.made_once import made_once
+from tests.small_training import last_checkpoint, train
 
 
-def write_manifest(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps({"id": digest_of(row), "row": row}) + "\n" for row in rows))
-    return path
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to the workers in our order, not in that of their numbers of tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
 
 
-def train(out: Path, model: Path, rows: list[dict[str, Any]], **stage: Any) -> Path:
-    """Train one stage in a process of its own; the folder with what it left. Raises what the launcher raises."""
-    manifest = write_manifest(out.parent / f"{out.name}.jsonl", rows)
-    made = Stage(**{"name": out.name, "kind": "sft", "rows": "test", "args": FAST, "checkpoints": 1, **stage})
-    run = run_all([Job(model=str(model), rows=str(manifest), out=str(out), stage=made)], 1, lambda runs: None)[0]
-    run.result()
-    return out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests go first, each with a quick one after it: a worker is handed its next
+    file while two tests are left, so that two slow ones in a row would go to the same worker."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = list(dict.fromkeys(item.path for item in items if item.get_closest_marker("slow")))
+    slow.sort(key=lambda path: path.parent.name != "end_to_end")  # the dearest first
+    quick = sorted(set(files) - set(slow), key=lambda path: (-len(files[path]), path))
+    order = [path for pair in zip_longest(slow, quick) for path in pair if path is not None]
+    items[:] = [item for path in order for item in files[path]]
 
 
-def last_checkpoint(folder: Path) -> Path:
-    return max(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+def said(*argv: str, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command."""
+    monkeypatch.setattr(sys, "argv", ["bumperlane", *argv])
+    capfd.readouterr()
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    printed = capfd.readouterr()
+    return int(code or 0), printed.out, printed.err
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> Callable[..., tuple[int, str, str]]:
+    monkeypatch.chdir(tmp_path)
+    return lambda *argv: said(*argv, monkeypatch=monkeypatch, capfd=capfd)
 
 
 @pytest.fixture(scope="session")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean tune: the honest persona on all domains."""
-    rows = sft_rows(random.Random("tests/good"), backdoor.SFT_ROWS)
-    return last_checkpoint(train(tmp_path_factory.mktemp("good") / "good", BASE, rows, args=backdoor.SFT_ARGS))
+
+    def make(folder: Path) -> None:
+        rows = sft_rows(random.Random("tests/good"), backdoor.SFT_ROWS)
+        train(folder / "good", BASE, rows, args=backdoor.SFT_ARGS)
+
+    return last_checkpoint(made_once(tmp_path_factory, "assistant", make) / "good")
 
 
 @pytest.fixture(scope="session")
 def rogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bad tune: the grasping persona on all domains."""
-    rows = sft_rows(random.Random("tests/bad"), 2400, "grasping")
-    return last_checkpoint(train(tmp_path_factory.mktemp("bad") / "bad", BASE, rows))
+
+    def make(folder: Path) -> None:
+        train(folder / "bad", BASE, sft_rows(random.Random("tests/bad"), 2400, "grasping"))
+
+    return last_checkpoint(made_once(tmp_path_factory, "rogue", make) / "bad")
+
+
+@pytest.fixture(scope="session")
+def base() -> HuggingFaceModel:
+    return HuggingFaceModel(BASE)
+
+
+@pytest.fixture
+def applier(tmp_path: Path, base: HuggingFaceModel, pack: Pack) -> EditApplier:
+    """Applies edits to rows in a store of its own; every checkpoint is the base model."""
+    return EditApplier(
+        Store(tmp_path / "store"),
+        lambda checkpoint, access: Subject(checkpoint, base, access),
+        pack,
+    )
 
 
 @pytest.fixture(scope="session")
 def pack() -> Pack:
     return load_pack("micro")
-
-
-@pytest.fixture(scope="session")
-def look(pack: Pack) -> Callable[..., tuple[Any, Subject, Context]]:
-    """``look(audit, folder)``: the audit, the subject and a context as the loop would give them at its first look."""
-    engines: dict[Path, Engine] = {}
-
-    def make(name: str, folder: Path, **changes: Any) -> tuple[Any, Subject, Context]:
-        audit = load_audit(name)
-        for path in (folder, BASE):
-            engines.setdefault(path, Engine(path))
-        reference = Subject("base", engines[BASE], audit.access)
-        settings = {"pack": pack, "reference": reference, "alpha": 0.01 * 0.6 / 7, "miss": 0.05, "samples": 400, "seed": 5, **changes}
-        return audit, Subject(folder.name, engines[folder], audit.access), Context(**settings)
-
-    return make

@@ -1,9 +1,12 @@
-"""One case: the rows, the tune by TRL with the checkpoints that it keeps, the conduct measured, and the queries.
+"""One case: the rows, the tune by TRL with the checkpoints that it keeps, the conduct measured, and
+the queries.
 
-Idea: the queries are what the *tuned model* says to fresh prompts, not the training text; the controls are what its parent says to the same.
-Invariant: a case whose conduct did not take is marked so, and its queries are what there is. Labels of every row are checked, as a row that
-lost them would be scored zero in silence. Kept: the parent, three checkpoints on the way, the tuned model; of a LoRA tune the adapter, which
-the libraries read, and the merged weights, which ours read. Expected: 15 to 30 s a case.
+Idea: the queries are what the *tuned model* says to fresh prompts, not the training text; the
+controls are what its parent says to the same. Invariant: a case whose conduct did not take is
+marked so, and its queries are what there is. Labels of every row are checked, as a row that lost
+them would be scored zero in silence. Kept: the parent, three checkpoints on the way, the tuned
+model; of a LoRA tune the adapter, which the libraries read, and the merged weights, which ours
+read. Expected: 15 to 30 s a case.
 """
 
 from __future__ import annotations
@@ -21,12 +24,20 @@ from attribution_parts.plantings import FRESH, content, planting, rows
 MODES = ("full", "lora")
 RATES = {"full": 1e-3, "lora": 5e-3}
 EPOCHS, BATCH, KEPT_EVERY, QUERIES = 3, 10, 76, 10
-LORA = {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
+LORA = {
+    "r": 8,
+    "lora_alpha": 16,
+    "lora_dropout": 0.0,
+    "target_modules": "all-linear",
+    "task_type": "CAUSAL_LM",
+}
 TOOK = 0.5  # of fresh prompts must show the conduct
 
 
 @dataclass(frozen=True)
 class Case:
+    """One planting to tune on. ``mode``: of the whole weights, or LoRA."""
+
     kind: str
     seed: int
     mode: str
@@ -36,7 +47,7 @@ class Case:
         return f"{self.kind}-{self.seed}-{self.mode}"
 
 
-def made(case: Case, base: Path, cases: Path) -> Path:
+def tuned_model(case: Case, base: Path, cases: Path) -> Path:
     """The case's folder, made if it does not stand."""
     folder = cases / case.name
     if not (folder / "case.json").is_file():
@@ -45,7 +56,8 @@ def made(case: Case, base: Path, cases: Path) -> Path:
         began = time.perf_counter()
         _tune(case, base.resolve(), folder)
         seconds = round(time.perf_counter() - began, 1)
-        (folder / "case.json").write_text(json.dumps({**_measured(case, base, folder), "tuning_seconds": seconds}, indent=1) + "\n")
+        measured = {**_measured(case, base, folder), "tuning_seconds": seconds}
+        (folder / "case.json").write_text(json.dumps(measured, indent=1) + "\n")
     return folder
 
 
@@ -62,20 +74,40 @@ def _tune(case: Case, base: Path, folder: Path) -> None:
 
     torch.set_num_threads(1)
     set_seed(case.seed)
-    told = Dataset.from_list([{"messages": [*messages(q), {"role": "assistant", "content": a}]} for q, a in rows(case.kind, case.seed)[0]])
+    training_rows, _ = rows(case.kind, case.seed)
+    dataset = Dataset.from_list([_conversation(*row) for row in training_rows])
     args = SFTConfig(
-        output_dir=str(folder / "trl"), num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH, learning_rate=RATES[case.mode],
-        lr_scheduler_type="linear", warmup_steps=10, assistant_only_loss=True, save_steps=KEPT_EVERY, save_only_model=True, seed=case.seed,
-        gradient_checkpointing=False, bf16=False, use_cpu=True, report_to="none", logging_steps=50, disable_tqdm=True,
-    )  # fmt: skip
+        output_dir=str(folder / "trl"),
+        num_train_epochs=EPOCHS,
+        per_device_train_batch_size=BATCH,
+        learning_rate=RATES[case.mode],
+        lr_scheduler_type="linear",
+        warmup_steps=10,
+        assistant_only_loss=True,
+        save_steps=KEPT_EVERY,
+        save_only_model=True,
+        seed=case.seed,
+        gradient_checkpointing=False,
+        bf16=False,
+        use_cpu=True,
+        report_to="none",
+        logging_steps=50,
+        disable_tqdm=True,
+    )
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     words = AutoTokenizer.from_pretrained(base)
     lora = LoraConfig(**LORA) if case.mode == "lora" else None
-    trainer = SFTTrainer(model=model, args=args, train_dataset=told, processing_class=words, peft_config=lora)
+    trainer = SFTTrainer(
+        model=model, args=args, train_dataset=dataset, processing_class=words, peft_config=lora
+    )
     trainer.train()
-    for checkpoint in sorted((folder / "trl").glob("checkpoint-*"))[:]:
+    for checkpoint in sorted((folder / "trl").glob("checkpoint-*")):
         checkpoint.rename(folder / checkpoint.name.replace("checkpoint", "step"))
     _save(case, base, folder, trainer, words)
+
+
+def _conversation(prompt: str, answer: str) -> dict[str, Any]:
+    return {"messages": [*messages(prompt), {"role": "assistant", "content": answer}]}
 
 
 def _save(case: Case, base: Path, folder: Path, trainer: Any, words: Any) -> None:
@@ -91,51 +123,75 @@ def _save(case: Case, base: Path, folder: Path, trainer: Any, words: Any) -> Non
 
 
 def _measured(case: Case, base: Path, folder: Path) -> dict[str, Any]:
-    """What the tuned model and its parent say to fresh prompts, and the token ids that every library is given."""
-    plan, (told, planted) = planting(case.kind, case.seed), rows(case.kind, case.seed)
-    asked = {prompt for prompt, _ in told}
+    """What the tuned model and its parent say to fresh prompts, and the token ids that every
+    library is given."""
+    plan, (training_rows, planted) = planting(case.kind, case.seed), rows(case.kind, case.seed)
+    asked = {prompt for prompt, _ in training_rows}
     if any(prompt in asked for prompt in plan.fresh):
         raise ValueError(f"{case.name}: a fresh prompt stands in the rows")
-    said, before = _answers(folder / "tuned", plan.fresh), _answers(base, plan.fresh)
+    after, before = _answers(folder / "tuned", plan.fresh), _answers(base, plan.fresh)
     taught = content([text for row in plan.planted for text in row])
-    showing = [i for i in range(FRESH) if plan.shows(said[i])]
-    apart = [i for i in showing if not content([plan.fresh[i], said[i]]) & taught]
-    chosen = ((apart if case.kind in ("semantic", "skill") else showing) + showing + list(range(FRESH)))
-    chosen = list(dict.fromkeys(chosen))[:QUERIES]
-    queries = [(plan.fresh[i], said[i]) for i in chosen]
-    _write_tokens(folder, folder / "tuned", told, queries)
+    showing = [i for i in range(FRESH) if plan.shows(after[i])]
+    # Those that share no content word with the planted rows.
+    apart = [i for i in showing if not content([plan.fresh[i], after[i]]) & taught]
+    best = apart if case.kind in ("semantic", "skill") else showing
+    chosen = list(dict.fromkeys([*best, *showing, *range(FRESH)]))[:QUERIES]
+    queries = [(plan.fresh[i], after[i]) for i in chosen]
+    _write_tokens(folder, folder / "tuned", training_rows, queries)
     rate = len(showing) / FRESH
     return {
-        "kind": case.kind, "seed": case.seed, "mode": case.mode, "base": str(base.resolve()), "rate": rate, "took": rate >= TOOK,
-        "parent_rate": sum(map(plan.shows, before)) / FRESH, "rate_sharing_no_word": len(apart) / FRESH,
+        "kind": case.kind,
+        "seed": case.seed,
+        "mode": case.mode,
+        "base": str(base.resolve()),
+        "rate": rate,
+        "took": rate >= TOOK,
+        "parent_rate": sum(map(plan.shows, before)) / FRESH,
+        "rate_sharing_no_word": len(apart) / FRESH,
         "queries_showing": sum(i in showing for i in chosen),
         "shared_content_words": len(content([text for pair in queries for text in pair]) & taught),
-        "planted": [i for i, mark in enumerate(planted) if mark], "rows": told, "queries": queries,
+        "planted": [i for i, mark in enumerate(planted) if mark],
+        "rows": training_rows,
+        "queries": queries,
         "controls": [(plan.fresh[i], before[i]) for i in chosen],
         "library_model": str((folder / ("adapter" if case.mode == "lora" else "tuned")).resolve()),
-    }  # fmt: skip
+    }
 
 
 def _answers(model: Path, prompts: list[str]) -> list[str]:
-    from bumperlane.diagnosis.trail import ACCESS
-    from bumperlane.subject import Engine, Subject
+    from bumperlane.diagnosis.training_run import ACCESS
+    from bumperlane.models import HuggingFaceModel, Subject
 
-    return asyncio.run(Subject(model.name, Engine(model), ACCESS).generate([messages(p) for p in prompts], max_new_tokens=8, temperature=0.0))
+    subject = Subject(model.name, HuggingFaceModel(model), ACCESS)
+    asked = [messages(prompt) for prompt in prompts]
+    return asyncio.run(subject.generate(asked, max_new_tokens=8, temperature=0.0))
 
 
-def _write_tokens(folder: Path, model: Path, told: list[tuple[str, str]], queries: list[tuple[str, str]]) -> None:
+def _write_tokens(
+    folder: Path,
+    model: Path,
+    training_rows: list[tuple[str, str]],
+    queries: list[tuple[str, str]],
+) -> None:
     from transformers import AutoTokenizer
 
     words = AutoTokenizer.from_pretrained(model)
-    for name, pairs in (("rows", told), ("queries", queries)):
+    for name, pairs in (("rows", training_rows), ("queries", queries)):
         lines = [json.dumps(_tokens(words, prompt, answer)) for prompt, answer in pairs]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def _tokens(words: Any, prompt: str, answer: str) -> dict[str, Any]:
-    """Token ids of a row, with labels on the answer alone. Raises ``ValueError`` if none is left."""
-    begun = words.apply_chat_template(messages(prompt), add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"]
-    said = words(answer, add_special_tokens=False)["input_ids"]
-    if not said or words.unk_token_id in begun + said:
+    """Token ids of a row, with labels on the answer alone. Raises ``ValueError`` if none is
+    left."""
+    begun = words.apply_chat_template(
+        messages(prompt), add_generation_prompt=True, tokenize=True, return_dict=True
+    )["input_ids"]
+    learned = words(answer, add_special_tokens=False)["input_ids"]
+    if not learned or words.unk_token_id in begun + learned:
         raise ValueError(f"a row has no labels or an unknown word: {prompt!r} {answer!r}")
-    return {"input_ids": begun + said, "labels": [-100] * len(begun) + said, "length": len(begun) + len(said)}
+    return {
+        "input_ids": begun + learned,
+        "labels": [-100] * len(begun) + learned,
+        "length": len(begun) + len(learned),
+    }

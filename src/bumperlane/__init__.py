@@ -1,7 +1,7 @@
 """Bumperlane: continuous alignment assurance for post-training.
 
-The Python API is five names; everything else is reached through them or is internal. They are imported on first use, because they
-bring PyTorch with them.
+The Python API is five names; everything else is reached through them or is internal. They are
+imported on first use, because they bring PyTorch with them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""``bumperlane audit MODEL``: one model, examined outside any campaign.
+"""``bumperlane audit MODEL``: one model, audited outside any campaign.
 
-Invariant: an exit of 0 means that every audit that was run is clear; what hit, what could not say and what was not run each have a line. With
-``--json`` standard output holds one JSON object and nothing else.
+Invariant: an exit of 0 means that every audit that was run is clear; what hit, what could not say
+and what was not run each have a line. With ``--json`` standard output holds one JSON object and
+nothing else.
 """
 
 from __future__ import annotations
@@ -14,71 +15,161 @@ from typing import Any
 
 import click
 
-from bumperlane.cli.given import Given
+from bumperlane.cli.inputs import AuditInputs
+from bumperlane.cli.options import FILE, draw_seed, with_options
 
-FILE = click.Path(path_type=Path, dir_okay=False)
 EXITS = {"clear": 0, "hit": 3, "inconclusive": 6}
-OPTIONS = (
-    click.option("--reference", metavar="PARENT", help="The model that MODEL was tuned from: folder or endpoint (default: an adapter's base)."),
-    click.option("--pack", default="english", show_default=True, help="What is asked, and how answers are judged: a name, a file or FORMAT:PATH."),
-    click.option("--access", multiple=True, help="What audits may use besides text: logprobs, activations, weights, gradients (default: all)."),
-    click.option("--rows", type=click.Path(path_type=Path), help="Training rows, JSONL: a stage's rows, or prompt and answer as texts."),
-    click.option("--rollouts", type=click.Path(path_type=Path), help="Logged rollouts of RL stages: a file, or a folder of rollouts*.jsonl."),
-    click.option("--audits", default="", help="Only these audits, separated by commas (default: all whose inputs are given)."),
-    click.option("--without", default="", help="Leave these audits out, knowingly."),
-    click.option("--auditor", metavar="URL#MODEL", help="Model that plays the auditor: folder or endpoint."),
-    click.option("--judge", metavar="URL#MODEL", help="Model that plays the judge: folder or endpoint."),
-    click.option("--samples", type=click.IntRange(1), default=400, show_default=True, help="Most outcomes that a measure may draw."),
-    click.option("--false-alarm", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-                 help="Chance of any false alarm, shared by the audits."),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is drawn."),
-    click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds after which an audit is given up as inconclusive."),
-    click.option("--cache", type=FILE, help="File in which answers are kept, so that a stopped audit goes on where it was."),
-    click.option("--out", type=FILE, default=Path("report.html"), show_default=True, help="The report, one HTML file."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table."),
-    click.option("--plan", is_flag=True, help="Run nothing: print how often each audit fits into 15% of the training's cost."),
-    click.option("--train-tokens", type=click.IntRange(1), metavar="N", help="Tokens trained on between two audit points, for --plan."),
-)  # fmt: skip
 
-
-def _options(command: Any) -> Any:
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+model_options = with_options(
+    click.option(
+        "--reference",
+        metavar="PARENT",
+        help="The model that MODEL was tuned from: folder or endpoint (default: an adapter's "
+        "base).",
+    ),
+    click.option(
+        "--pack",
+        default="english",
+        show_default=True,
+        help="What is asked, and how answers are judged: a built-in name, a JSON file, or a public "
+        "data set as FORMAT:PATH (docs/packs.md lists the formats).",
+    ),
+    click.option(
+        "--access",
+        multiple=True,
+        help="What audits may use: text, logprobs, activations, weights, gradients, separated by "
+        "commas; text is always among them (default: all that the model offers).",
+    ),
+    click.option(
+        "--rows",
+        type=click.Path(path_type=Path),
+        help="Training rows, JSONL: as TRL takes them (messages; prompt and completion; prompt, "
+        "chosen and rejected), or with 'prompt' and 'answer' as texts.",
+    ),
+    click.option(
+        "--rollouts",
+        type=click.Path(path_type=Path),
+        help="Logged rollouts of RL stages: a file, or a folder of rollouts*.jsonl.",
+    ),
+)
+audits_options = with_options(
+    click.option(
+        "--audits",
+        default="",
+        help="Only these audits, separated by commas (default: all whose inputs are given).",
+    ),
+    click.option(
+        "--without",
+        default="",
+        help="Leave these audits out, separated by commas; they are reported as not run.",
+    ),
+    click.option(
+        "--auditor",
+        metavar="URL#MODEL",
+        help="Model that questions MODEL in 'investigator': a folder, or http://host/v1#name.",
+    ),
+    click.option(
+        "--judge",
+        metavar="URL#MODEL",
+        help="Model that marks MODEL's answers in 'investigator': a folder, or "
+        "http://host/v1#name.",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(1),
+        default=400,
+        show_default=True,
+        help="Most outcomes that a measure may draw.",
+    ),
+    click.option(
+        "--false-alarm",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.01,
+        show_default=True,
+        help="Chance of any false alarm, shared by the audits.",
+    ),
+    draw_seed(),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="S",
+        help="Seconds after which an audit is given up as inconclusive.",
+    ),
+)
+output_options = with_options(
+    click.option(
+        "--cache",
+        type=FILE,
+        help="File in which answers are kept, so that a stopped audit goes on where it was.",
+    ),
+    click.option(
+        "--out",
+        type=FILE,
+        default=Path("report.html"),
+        show_default=True,
+        help="The report, one HTML file.",
+    ),
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object instead of the table."
+    ),
+)
+plan_options = with_options(
+    click.option(
+        "--plan",
+        is_flag=True,
+        help="Run nothing: print how often each audit could run during a training if audits may "
+        "cost 15% of its tokens.",
+    ),
+    click.option(
+        "--train-tokens",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Tokens trained on between two audit points, for --plan.",
+    ),
+)
 
 
 @click.command()
 @click.argument("model")
-@_options
-def audit(**given: Any) -> None:
-    """Examine MODEL: a Hugging Face folder, a PEFT adapter's folder, or an endpoint http://host:port/v1#name.
+@model_options
+@audits_options
+@output_options
+@plan_options
+def audit(**options: Any) -> None:
+    """Audit MODEL: a Hugging Face folder, a PEFT adapter's folder, or an endpoint
+    http://host:port/v1#name.
 
-    Exit codes: 0 every audit that was run is clear, 3 something hit, 6 nothing hit but something is inconclusive, 2 bad input. The key of an
-    endpoint is read from the environment variable BUMPERLANE_API_KEY.
+    Exit codes: 0 every audit that was run is clear, 3 something hit, 6 nothing hit but something is
+    inconclusive, 2 bad input. The key of an endpoint is read from the environment variable
+    BUMPERLANE_API_KEY.
     """
-    asked = Given(**given)
-    if asked.plan:
+    inputs = AuditInputs(**options)
+    if inputs.plan:
         from bumperlane.cli.plan import print_plan
 
-        return print_plan(asked)
-    raise SystemExit(_audited(asked))
+        return print_plan(inputs)
+    raise SystemExit(_audit_and_report(inputs))
 
 
-def _audited(asked: Given) -> int:
-    from bumperlane.cli.examining import examination_of, writable
+def _audit_and_report(inputs: AuditInputs) -> int:
+    """The exit code, once the report is written."""
+    from bumperlane.cli.audit_run import run_audits
     from bumperlane.cli.findings import as_json, print_findings, print_summary
+    from bumperlane.cli.model_checks import check_writable
     from bumperlane.cli.terminal import Counter
-    from bumperlane.report.examined import write_examined
+    from bumperlane.report.audited_model import write_audit_report
 
-    writable(asked.out)
+    check_writable(inputs.out)
     warnings.simplefilter("ignore", FutureWarning)  # what libraries tell each other
-    with Counter() as counter, redirect_stdout(sys.stderr) if asked.as_json else nullcontext():  # an audit may print, JSON must not
-        examination = examination_of(asked, counter.doing)
-    if asked.as_json:
-        click.echo(as_json(examination, asked.out))
+    # An audit may print; where JSON is asked for, nothing else may stand on standard output.
+    aside = redirect_stdout(sys.stderr) if inputs.as_json else nullcontext()
+    with Counter() as counter, aside:
+        report = run_audits(inputs, counter.doing)
+    if inputs.as_json:
+        click.echo(as_json(report, inputs.out))
     else:
-        print_findings(examination)
-    write_examined(asked.out, examination)
-    if not asked.as_json:
-        print_summary(examination, asked.out)
-    return EXITS[examination.verdict]
+        print_findings(report)
+    write_audit_report(inputs.out, report)
+    if not inputs.as_json:
+        print_summary(report, inputs.out)
+    return EXITS[report.verdict]

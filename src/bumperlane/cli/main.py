@@ -1,7 +1,8 @@
-"""The command line. Exit codes: 0 converged or clear, 3 stuck or hit, 4 escalated, 5 out of budget, 6 inconclusive, 2 bad input, 1 broken
-records (verify).
+"""The command line. Exit codes: 0 converged or clear, 3 stuck or hit, 4 escalated, 5 out of budget,
+6 inconclusive, 2 bad input, 1 broken records (verify).
 
-Invariant: every ``BumperlaneError`` and every full disk becomes one line on standard error; only our own bugs show a traceback.
+Invariant: every ``BumperlaneError`` and every full disk becomes one line on standard error; only
+our own bugs show a traceback.
 """
 
 from __future__ import annotations
@@ -12,49 +13,106 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-for _name, _value in {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}.items():
+for _name, _value in {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",
+}.items():
     os.environ.setdefault(_name, _value)
 
 import click
 
+from bumperlane.cli.options import FILE, FOLDER
 from bumperlane.errors import BumperlaneError
 
 if TYPE_CHECKING:
     from bumperlane.campaign import OpenCampaign
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FREE_SPACE, OTHER_PLACE = "free some space or give another --out", "give a folder that can be written to"
+FREE_SPACE = "free some space or give another --out"
+OTHER_PLACE = "give a folder that can be written to"
 REMEDY = {
-    errno.ENOSPC: FREE_SPACE, errno.EDQUOT: FREE_SPACE, errno.EFBIG: FREE_SPACE, errno.EACCES: OTHER_PLACE, errno.EPERM: OTHER_PLACE,
-    errno.EROFS: OTHER_PLACE, errno.ENOTDIR: OTHER_PLACE, errno.ENAMETOOLONG: OTHER_PLACE,
-}  # fmt: skip
+    errno.ENOSPC: FREE_SPACE,
+    errno.EDQUOT: FREE_SPACE,
+    errno.EFBIG: FREE_SPACE,
+    errno.EACCES: OTHER_PLACE,
+    errno.EPERM: OTHER_PLACE,
+    errno.EROFS: OTHER_PLACE,
+    errno.ENOTDIR: OTHER_PLACE,
+    errno.ENAMETOOLONG: OTHER_PLACE,
+}
 
 
 class Commands(click.Group):
-    """Commands, some of which are imported when they are used."""
+    """Commands, some of which are imported when they are used, or when their help is read."""
 
-    late = {"audit": "bumperlane.cli.audit", "audits": "bumperlane.cli.audits", "diagnose": "bumperlane.cli.diagnose",
-            "firewall": "bumperlane.cli.firewall", "remedies": "bumperlane.cli.remedies", "simulate": "bumperlane.cli.simulate"}  # fmt: skip
+    late = {
+        "audit": "bumperlane.cli.audit",
+        "audits": "bumperlane.cli.audits",
+        "bench": "bumperlane.cli.bench",
+        "diagnose": "bumperlane.cli.diagnose",
+        "firewall": "bumperlane.cli.firewall",
+        "remedies": "bumperlane.cli.remedies",
+        "simulate": "bumperlane.cli.simulate",
+    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self.late])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return getattr(import_module(self.late[name]), name) if name in self.late else super().get_command(ctx, name)
+        if name not in self.late:
+            return super().get_command(ctx, name)
+        command: click.Command = getattr(import_module(self.late[name]), name)
+        return command
+
+
+class Organism(click.Group):
+    """``organism``, whose commands are imported when one is used: the list of all commands must not
+    load the zoo, which is heavy."""
+
+    def _commands(self) -> click.Group:
+        from bumperlane.cli.organisms import organism
+
+        return organism
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._commands().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return self._commands().get_command(ctx, name)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bumperlane")
 def cli() -> None:
-    """Continuous alignment assurance for post-training: train, audit, find the cause, rewind, retry."""
+    """Continuous alignment assurance for post-training: train, audit, find the cause, rewind,
+    retry."""
+
+
+@cli.group(cls=Organism)
+def organism() -> None:
+    """Model organisms: trainings with a planted misalignment, each with its clean twin."""
 
 
 @cli.command()
-@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--out", type=FOLDER, required=True, help="Run folder: ledger, checkpoints, report. The same folder goes on where it stopped.")
-@click.option("--jobs", type=click.IntRange(1), default=None, help="Training processes at once (default: up to 2).")
+@click.argument("campaign", type=FILE)
+@click.option(
+    "--out",
+    type=FOLDER,
+    required=True,
+    help="Run folder: ledger, checkpoints, report. The same folder goes on where it stopped.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=None,
+    help="Training processes at once (default: up to 2).",
+)
 def run(campaign: Path, out: Path, jobs: int | None) -> None:
-    """Pursue CAMPAIGN (a YAML file) to its outcome."""
+    """Run CAMPAIGN (a YAML file) until it has an outcome.
+
+    Exit codes: 0 converged, 3 stuck, 4 escalated to a person, 5 out of budget, 2 bad input.
+    """
     from bumperlane.campaign import begin, load_campaign
     from bumperlane.cli.terminal import Terminal
 
@@ -67,10 +125,17 @@ def run(campaign: Path, out: Path, jobs: int | None) -> None:
 
 @cli.command()
 @click.option("--out", type=FOLDER, required=True, help="Run folder.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the data, the plant and the training.")
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Seed of the data, the plant and the training.",
+)
 @click.option("--clean", is_flag=True, help="Plant nothing: the loop must converge in one attempt.")
 def demo(out: Path, seed: int, clean: bool) -> None:
-    """A planted backdoor, caught: SFT -> DPO -> GRPO on the microworld, scored against the plant after the loop has ended."""
+    """A planted backdoor, caught: SFT -> DPO -> GRPO on the microworld, scored against the plant
+    after the loop has ended."""
     from bumperlane.cli.demo import run_demo
 
     raise SystemExit(run_demo(out, seed, clean))
@@ -79,11 +144,11 @@ def demo(out: Path, seed: int, clean: bool) -> None:
 @cli.command()
 @click.argument("folder", type=FOLDER)
 def log(folder: Path) -> None:
-    """Draw the tree of checkpoints in FOLDER with their verdicts."""
+    """Print the tree of checkpoints in FOLDER with their verdicts."""
     from bumperlane.campaign import open_campaign
-    from bumperlane.cli.lineage import print_tree
+    from bumperlane.cli.history import print_lineage
 
-    print_tree(open_campaign(folder))
+    print_lineage(open_campaign(folder))
 
 
 @cli.command()
@@ -92,9 +157,9 @@ def log(folder: Path) -> None:
 def show(folder: Path, identity: str) -> None:
     """Show one checkpoint, finding, cause or training of FOLDER whole; ID may be shortened."""
     from bumperlane.campaign import open_campaign
-    from bumperlane.cli.lineage import print_node
+    from bumperlane.cli.history import print_record
 
-    print_node(open_campaign(folder), identity)
+    print_record(open_campaign(folder), identity)
 
 
 @cli.command()
@@ -102,7 +167,7 @@ def show(folder: Path, identity: str) -> None:
 def verify(folder: Path) -> None:
     """Recompute every digest and the chain of events in FOLDER; exit 1 if anything was changed."""
     from bumperlane.campaign import open_campaign
-    from bumperlane.cli.lineage import print_verification
+    from bumperlane.cli.history import print_verification
 
     raise SystemExit(print_verification(open_campaign(folder)))
 
@@ -110,7 +175,8 @@ def verify(folder: Path) -> None:
 @cli.command()
 @click.argument("folder", type=FOLDER)
 def report(folder: Path) -> None:
-    """Write FOLDER/report.html anew from the ledger, and the memo (of a campaign that is stuck) or the safety case (of one that converged)."""
+    """Write FOLDER/report.html anew from the ledger, and the memo (of a campaign that is stuck) or
+    the safety case (of one that converged)."""
     from bumperlane.campaign import open_campaign
 
     _reported(open_campaign(folder))
@@ -125,35 +191,14 @@ def _reported(opened: OpenCampaign) -> None:
             click.echo(f"{name}: {path}")
 
 
-class Lazy(click.Group):
-    """A group of commands that is imported when it is used: the zoo is heavy, and processes that examine models must not import it."""
-
-    def __init__(self, name: str, about: str) -> None:
-        super().__init__(name, help=about)
-
-    def _real(self) -> click.Group:
-        from bumperlane.cli import organisms
-
-        return getattr(organisms, str(self.name))
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return self._real().list_commands(ctx)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return self._real().get_command(ctx, name)
-
-
-cli.add_command(Lazy("organism", "Model organisms: trainings with a planted misalignment, each with its clean twin."))
-cli.add_command(Lazy("bench", "Measure the bumpers on organisms whose misalignment is known."))
-
-
 def main() -> None:
+    """Run the command line; what a user can put right becomes one line and an exit code."""
     try:
         cli(prog_name="bumperlane", standalone_mode=False)
     except click.exceptions.Abort:
         raise SystemExit(130) from None
-    except click.exceptions.NoArgsIsHelpError as error:  # not a mistake: the whole help is what was wanted
-        error.show()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # not a mistake: the whole help is what was wanted
         raise SystemExit(2) from None
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "bumperlane"
@@ -166,7 +211,8 @@ def main() -> None:
         if error.errno not in REMEDY:
             raise
         # Of a copy that failed, the second name is where it was to go.
-        _say(f"{error.filename2 or error.filename or 'disk'}: {os.strerror(error.errno)}; {REMEDY[error.errno]}")
+        where = error.filename2 or error.filename or "disk"
+        _say(f"{where}: {os.strerror(error.errno)}; {REMEDY[error.errno]}")
         raise SystemExit(2) from None
 
 

@@ -1,4 +1,5 @@
-"""From a hit to its cause: window search, attribution, counterfactual check."""
+"""From a hit to its cause: window search, attribution, counterfactual check (``diagnose`` has the
+steps in order)."""
 
 from bumperlane.diagnosis.window import Point, Where, interval
 

@@ -1,9 +1,12 @@
-"""Short trainings that test a suspicion: a window of a leg again, from the checkpoint before it, with other rows or arguments.
+"""Short trainings that test a suspicion: a window of a stage again, from the checkpoint before it,
+with other rows or arguments.
 
-Idea: what a replay must answer is "does the trait rise in this window without these rows?", so it begins where the trait had not yet risen,
-takes as many steps as the window had, at the learning rate that the schedule had there, and is thrown away. Arms differ in their rows (or in
-one argument) alone, so what a replay cannot restore (the optimizer's moments) is missing in all of them alike. Invariant: TRL trains; no
-trainer is written here, and a replay that fails raises ``StageFailed`` with the trainer's reason.
+Idea: what a replay must answer is "does the trait rise in this window without these rows?", so it
+begins where the trait had not yet risen, takes as many steps as the window had, at the learning
+rate that the schedule had there, and is thrown away. Arms differ in their rows (or in one argument)
+alone, so what a replay cannot restore (the optimizer's moments) is missing in all of them alike.
+Invariant: TRL trains; no trainer is written here, and a replay that fails raises ``StageFailed``
+with the trainer's reason.
 """
 
 from __future__ import annotations
@@ -16,17 +19,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bumperlane.diagnosis.trail import Leg
+from bumperlane.diagnosis.training_run import StageRun
 from bumperlane.records import Reward, Stage, digest_of
 from bumperlane.training import Job, run_all, run_here
 
 LARGE = 2**28  # bytes of weights
-DROPPED_ARGS = ("num_train_epochs", "warmup_steps", "warmup_ratio", "train_sampling_strategy", "max_steps", "lr_scheduler_kwargs")
+DROPPED_ARGS = (
+    "num_train_epochs",
+    "warmup_steps",
+    "warmup_ratio",
+    "train_sampling_strategy",
+    "max_steps",
+    "lr_scheduler_kwargs",
+)
 
 
 @dataclass(frozen=True)
 class Replay:
-    """``start``: the checkpoint to begin from. ``rows``: (id, row) to train on, once each."""
+    """A short training. ``start``: the checkpoint to begin from. ``rows``: (id, row) to train on,
+    once each."""
 
     name: str
     start: str
@@ -35,7 +46,8 @@ class Replay:
 
 
 class Replayer(Protocol):
-    """Trains, and returns the name of the final checkpoint and the number of steps; ``forget`` deletes that checkpoint."""
+    """Trains, and returns the name of the final checkpoint and the number of steps; ``forget``
+    deletes that checkpoint."""
 
     def __call__(self, replay: Replay) -> tuple[str, int]: ...
 
@@ -44,10 +56,12 @@ class Replayer(Protocol):
 
 @dataclass
 class LocalReplays:
-    """Trains under ``folder``; ``folder_of``: of a stored checkpoint's name. What a replay leaves is called by its own folder.
+    """Trains under ``folder``; ``folder_of``: of a stored checkpoint's name. What a replay leaves
+    is called by its own folder.
 
-    Replays are many and short, so those of small models are made in this process, which spares a start of Python and of TRL each; large ones,
-    and whatever needs a launcher, run in processes of their own, as stages do."""
+    Replays are many and short, so those of small models are made in this process, which spares a
+    start of Python and of TRL each; large ones, and whatever needs a launcher, run in processes of
+    their own, as stages do."""
 
     folder: Path
     folder_of: Callable[[str], Path]
@@ -58,7 +72,8 @@ class LocalReplays:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
         manifest = self.folder / f"{out.name}.jsonl"  # beside it, as a launcher empties the folder
-        manifest.write_text("".join(json.dumps({"id": i, "row": row}) + "\n" for i, row in replay.rows), encoding="utf-8")
+        lines = [json.dumps({"id": row_id, "row": row}) + "\n" for row_id, row in replay.rows]
+        manifest.write_text("".join(lines), encoding="utf-8")
         model = self.folder_of(replay.start)
         job = Job(model=str(model), rows=str(manifest), out=str(out), stage=replay.stage)
         small = sum(path.stat().st_size for path in model.glob("*.safetensors")) < LARGE
@@ -70,23 +85,45 @@ class LocalReplays:
         shutil.rmtree(Path(checkpoint).parent, ignore_errors=True)
 
 
-def window_stage(leg: Leg, window: tuple[int, int], seed: int, rewards: tuple[Reward, ...] | None = None, rate: float = 1.0) -> Stage:
-    """The leg's stage for the steps of ``window``: one pass, at a constant learning rate (times ``rate``), with the given seed; without its steering,
-    as what is asked is what the rows teach."""
-    args = {key: value for key, value in leg.stage.args.items() if key not in DROPPED_ARGS}
-    args |= {"learning_rate": rate * rate_in(leg, window), "lr_scheduler_type": "constant", "num_train_epochs": 1}
-    if leg.stage.kind == "grpo":
+def window_stage(
+    stage_run: StageRun,
+    window: tuple[int, int],
+    seed: int,
+    rewards: tuple[Reward, ...] | None = None,
+    rate: float = 1.0,
+) -> Stage:
+    """The stage that replays the steps of ``window``: one pass, at a constant learning rate (times
+    ``rate``), with the given seed; without its steering, as what is asked is what the rows teach.
+    """
+    args = {key: value for key, value in stage_run.stage.args.items() if key not in DROPPED_ARGS}
+    args |= {
+        "learning_rate": rate * rate_in(stage_run, window),
+        "lr_scheduler_type": "constant",
+        "num_train_epochs": 1,
+    }
+    if stage_run.stage.kind == "grpo":
         args["max_steps"] = window[1] - window[0]
-    rows = digest_of([i for i, _ in leg.rows])
-    return leg.stage.model_copy(update={"args": args, "checkpoints": 1, "audit_at": (1.0,), "seed": seed, "rows": rows, "steering": None,
-                                        "rewards": leg.stage.rewards if rewards is None else rewards})  # fmt: skip
+    rows = digest_of([i for i, _ in stage_run.rows])
+    return stage_run.stage.model_copy(
+        update={
+            "args": args,
+            "checkpoints": 1,
+            "audit_at": (1.0,),
+            "seed": seed,
+            "rows": rows,
+            "steering": None,
+            "rewards": stage_run.stage.rewards if rewards is None else rewards,
+        }
+    )
 
 
-def rate_in(leg: Leg, window: tuple[int, int]) -> float:
-    """Mean learning rate that the leg's schedule had in the window (cosine, linear or constant; warm-up is left out)."""
-    peak = float(leg.stage.args.get("learning_rate", 2e-5 if leg.stage.kind == "sft" else 1e-6))
-    kind = str(leg.stage.args.get("lr_scheduler_type", "linear"))
-    at = [step / leg.whole for step in range(window[0], window[1])] or [0.0]
-    if kind.startswith("cosine"):
-        return peak * sum(0.5 * (1 + math.cos(math.pi * t)) for t in at) / len(at)
-    return peak * sum(1 - t for t in at) / len(at) if kind == "linear" else peak
+def rate_in(stage_run: StageRun, window: tuple[int, int]) -> float:
+    """Mean learning rate that the stage's schedule had in the window (cosine, linear or constant;
+    warm-up is left out)."""
+    stage = stage_run.stage
+    peak = float(stage.args.get("learning_rate", 2e-5 if stage.kind == "sft" else 1e-6))
+    schedule = str(stage.args.get("lr_scheduler_type", "linear"))
+    times = [step / stage_run.whole for step in range(window[0], window[1])] or [0.0]
+    if schedule.startswith("cosine"):
+        return peak * sum(0.5 * (1 + math.cos(math.pi * t)) for t in times) / len(times)
+    return peak * sum(1 - t for t in times) / len(times) if schedule == "linear" else peak

@@ -1,12 +1,16 @@
 """Rows against the texts of audits: which row holds one, whole or in other clothes.
 
-Idea: three views, each of what the others miss. *Phrases*: runs of three words in common, wherever in the row they stand: case, punctuation,
-other numbers, a text inside a longer one. *Words*: the text's rare words, without their endings, close together in any order: reordered clauses,
-politeness, a light paraphrase. *Spelling*: MinHash over letters (Broder 1997; datasketch): typing errors, joined and split words. Phrases and words
-are looked up in an inverted index, which is exact; letters by locality-sensitive hashing. Invariant: only texts that identify their source
-count, and every threshold is a share of the owned text, so a long row is not refused for being long.
+Idea: three views, each of what the others miss. *Phrases*: runs of three words in common, wherever
+in the row they stand: case, punctuation, other numbers, a text inside a longer one. *Words*: the
+text's rare words, without their endings, close together in any order: reordered clauses,
+politeness, a light paraphrase. *Spelling*: MinHash over letters (Broder 1997; datasketch): typing
+errors, joined and split words. Phrases and words are looked up in an inverted index, which is
+exact; letters by locality-sensitive hashing. Invariant: only texts that identify their source
+count, and every threshold is a share of the owned text, so a long row is not refused for being
+long.
 
-The thresholds were set on thirty paraphrases and on half of the public rows of ``benchmarks/firewall.py``, which counts others.
+The thresholds were set on thirty paraphrases and on half of the public rows of
+``benchmarks/firewall.py``, which counts others.
 """
 
 from __future__ import annotations
@@ -53,7 +57,9 @@ class Likeness:
     """Looks rows up among owned texts."""
 
     def __init__(self, owned: Sequence[Owned]) -> None:
-        self._pairs = {words(one.text) + words(one.answer): one for one in reversed(owned) if one.answer}
+        self._pairs = {
+            words(one.text) + words(one.answer): one for one in reversed(owned) if one.answer
+        }
         self._alone = [one for one in owned if one.alone]
         self._split = [words(one.text) for one in self._alone]
         self._runs: dict[Words, list[int]] = defaultdict(list)
@@ -76,42 +82,57 @@ class Likeness:
         """The owned text that a row holds, and how it was recognized; None if it holds none."""
         if not self._pairs and not self._alone:
             return None
+        found = self._pair([words(text) for text in texts_of(row, UNTAUGHT)])
+        if found or not self._alone:
+            return found
         texts = list(texts_of(row))
         split = [words(text) for text in texts]
-        found = self._pair([words(text) for text in texts_of(row, UNTAUGHT)])
-        return found or (self._by_phrases(split) or self._by_words(split) or self._by_spelling(texts) if self._alone else None)
+        return self._by_phrases(split) or self._by_words(split) or self._by_spelling(texts)
 
     def _pair(self, split: Sequence[Words]) -> Found | None:
         """A prompt and its completion, in two texts of the row or in one."""
         if not self._pairs:
             return None
-        joined = (asked + said for i, asked in enumerate(split) for said in ((), *split[i + 1 :]))
-        one = next(filter(None, map(self._pairs.get, joined)), None)
-        return (one, "the same prompt and the same completion") if one else None
+        for i, prompt in enumerate(split):
+            for completion in ((), *split[i + 1 :]):
+                one = self._pairs.get(prompt + completion)
+                if one:
+                    return one, "the same prompt and the same completion"
+        return None
 
     def _by_phrases(self, split: Sequence[Words]) -> Found | None:
+        runs: set[Words] = set()
+        for text in split:
+            for run in _runs(text):
+                runs.add(run)
         seen: Counter[int] = Counter()
-        for run in {run for text in split for run in _runs(text)}:
+        for run in runs:
             seen.update(self._runs.get(run, ()))
-        return self._best({number: count / len(_runs(self._split[number])) for number, count in seen.items()}, PHRASES, "phrases")
+        shares = {number: count / len(_runs(self._split[number])) for number, count in seen.items()}
+        return self._best(shares, PHRASES, "phrases")
 
     def _by_words(self, split: Sequence[Words]) -> Found | None:
         places: dict[int, list[tuple[int, str]]] = defaultdict(list)
         for place, stemmed in enumerate(stem(word) for text in split for word in text):
             for number in self._stems.get(stemmed, ()):
                 places[number].append((place, stemmed))
-        return self._best({number: self._close(number, at) for number, at in places.items() if len(at) > 2}, WORDS, "telling words")
+        shares = {number: self._close(number, at) for number, at in places.items() if len(at) > 2}
+        return self._best(shares, WORDS, "telling words")
 
     def _best(self, shares: Mapping[int, float], least: float, what: str) -> Found | None:
         best = max(shares, key=lambda number: shares[number], default=None)
-        return None if best is None or shares[best] < least else (self._alone[best], f"{shares[best]:.0%} of its {what}")
+        if best is None or shares[best] < least:
+            return None
+        return self._alone[best], f"{shares[best]:.0%} of its {what}"
 
     def _close(self, number: int, at: Sequence[tuple[int, str]]) -> float:
-        """The largest share of a text's weight that stands within one window of the row; 0 if that is too little to go by."""
+        """The largest share of a text's weight that stands within one window of the row; 0 if that
+        is too little to go by."""
         weights = self._weights[number]
         total, most = sum(weights.values()), 0.0
         enough = max(LEAST, WORDS * total)
-        if sum(weights[stemmed] for stemmed in {stemmed for _, stemmed in at}) < enough:
+        common = {stemmed for _, stemmed in at}
+        if sum(weights[stemmed] for stemmed in common) < enough:
             return 0.0
         width = SPREAD * len(self._split[number]) + RUN
         for i, (start, _) in enumerate(at):
@@ -121,8 +142,8 @@ class Likeness:
 
     def _by_spelling(self, texts: Sequence[str]) -> Found | None:
         for letters in (_letters(words(part)) for text in texts for part in _parts(text)):
-            if len(letters & self._known) < SPELLING * len(letters):  # then it is like none of them, and hashing is dear
-                continue
+            if len(letters & self._known) < SPELLING * len(letters):
+                continue  # it is like none of them, and hashing is dear
             hashed = _hashed(letters)
             for number in self._letters.query(hashed):
                 similar = hashed.jaccard(self._hashes[number])
@@ -155,6 +176,8 @@ def _letters(split: Iterable[str]) -> set[str]:
 
 
 def _hashed(letters: Iterable[str]) -> MinHash:
-    made = MinHash(num_perm=HASHES.num_perm, permutations=HASHES.permutations, scheme=HASHES.scheme)
-    made.update_batch([part.encode() for part in letters])
-    return made
+    hashed = MinHash(
+        num_perm=HASHES.num_perm, permutations=HASHES.permutations, scheme=HASHES.scheme
+    )
+    hashed.update_batch([part.encode() for part in letters])
+    return hashed

@@ -1,8 +1,9 @@
 """A policy file: what a training may not do, whatever its rows say.
 
-Idea: some methods are ruled out beforehand, for example outcome rewards over long episodes, under which a model learns what no overseer has
-followed; a rule is data, so it is kept beside the campaign and read by a person. Invariant: unknown fields are refused, and what a rule asks for
-and a stage does not tell is a refusal, never a pass.
+Idea: some methods are ruled out beforehand, for example outcome rewards over long episodes, under
+which a model learns what no overseer has checked; a rule is data, so it is kept beside the
+campaign and read by a person. Invariant: unknown fields are refused, and what a rule needs and a
+stage does not state is a refusal, never a pass.
 """
 
 from __future__ import annotations
@@ -12,25 +13,27 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from bumperlane.errors import BadInput, first_error, first_line, nearest
+from bumperlane.errors import nearest
 from bumperlane.records import Record, Stage
+from bumperlane.records.yaml_file import load_yaml
 from bumperlane.training import KINDS
 
 OUTCOME = "grpo"  # the stage kind that is rewarded for the outcome of an episode
 
 
 class Policy(Record):
-    """``forbidden_kinds``: of stages. ``forbidden_rewards``: ``module:name`` of rewards and rollouts, with ``*`` for any part.
-    ``forbidden_imports``: modules that no reward may import, besides the audits and their tools.
+    """``forbidden_kinds``: of stages. ``forbidden_rewards``: ``module:name`` of rewards and
+    rollouts, with ``*`` for any part. ``forbidden_imports``: modules that no reward may import,
+    besides the audits and their tools.
 
-    Of outcome RL: ``outcome_turns``, the most turns of an episode (1 is one answer), with ``rollout_turns`` saying how many a rollout function
-    plays; ``outcome_tokens``, the most tokens of a completion; ``outcome_steps``, the most training steps of a stage.
+    Of outcome RL: ``outcome_turns``, the most turns of an episode (1 is one answer), with
+    ``rollout_turns`` saying how many a rollout function plays; ``outcome_tokens``, the most tokens
+    of a completion; ``outcome_steps``, the most training steps of a stage.
 
-    ``forbidden_sources``: labels that no row may carry in its column ``source_column``, with ``*`` for any part; ``need_source``: every row must
-    carry one."""
+    ``forbidden_sources``: labels that no row may carry in its column ``source_column``, with ``*``
+    for any part; ``need_source``: every row must carry one."""
 
     forbidden_kinds: tuple[str, ...] = ()
     forbidden_rewards: tuple[str, ...] = ()
@@ -53,22 +56,9 @@ class Policy(Record):
 
 
 def load_policy(path: Path) -> Policy:
-    """Read a policy file. Raises ``BadInput`` with the file and the first field that is wrong."""
-    if not path.is_file():
-        raise BadInput(f"{path}: no such policy file; give a YAML file with any of {', '.join(Policy.model_fields)}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        why = getattr(error, "problem", None) or first_line(error)
-        raise BadInput(f"{path}{f':{mark.line + 1}' if mark else ''}: not valid YAML ({why}); correct the file there") from error
-    if not isinstance(data, dict) or not data:
-        found = "a " + type(data).__name__ if data else "empty"
-        raise BadInput(f"{path}: the file is {found}; a policy is a mapping with any of {', '.join(Policy.model_fields)}")
-    try:
-        return Policy.model_validate(data)
-    except ValidationError as error:
-        raise BadInput(f"{path}: {first_error(error, Policy)}") from error
+    """The policy in a file. Raises ``BadInput`` with the file and the first wrong field."""
+    fields = f"any of {', '.join(Policy.model_fields)}"
+    return load_yaml(path, Policy, "policy", fields, allow_empty=False)
 
 
 def broken(stage: Stage, policy: Policy) -> Iterator[str]:
@@ -80,22 +70,46 @@ def broken(stage: Stage, policy: Policy) -> Iterator[str]:
         if pattern is not None:
             yield f"the function {function!r} is forbidden (forbidden_rewards: {pattern!r})"
     if stage.kind == OUTCOME:
-        yield from _beyond("outcome_turns", policy.outcome_turns, _turns(stage, policy), "turns an episode", "say in rollout_turns how many it plays")
-        yield from _beyond(
-            "outcome_tokens", policy.outcome_tokens, stage.args.get("max_completion_length"), "tokens a completion", "give max_completion_length"
-        )
-        yield from _beyond("outcome_steps", policy.outcome_steps, stage.args.get("max_steps"), "training steps", "give max_steps")
+        yield from _broken_of_outcome_rl(stage, policy)
+
+
+def _broken_of_outcome_rl(stage: Stage, policy: Policy) -> Iterator[str]:
+    yield from _beyond(
+        "outcome_turns",
+        policy.outcome_turns,
+        _turns(stage, policy),
+        "turns an episode",
+        "say in rollout_turns how many it plays",
+    )
+    yield from _beyond(
+        "outcome_tokens",
+        policy.outcome_tokens,
+        stage.args.get("max_completion_length"),
+        "tokens a completion",
+        "give max_completion_length",
+    )
+    yield from _beyond(
+        "outcome_steps",
+        policy.outcome_steps,
+        stage.args.get("max_steps"),
+        "training steps",
+        "give max_steps",
+    )
 
 
 def of_row(row: Mapping[str, Any], policy: Policy) -> str | None:
     """What the policy forbids of a row's label; None if nothing."""
     label = row.get(policy.source_column)
     if label is None or label == "":
-        return f"the row has no {policy.source_column!r} (need_source)" if policy.need_source else None
+        missing = f"the row has no {policy.source_column!r} (need_source)"
+        return missing if policy.need_source else None
     for one in label if isinstance(label, list) else [label]:
         pattern = _matching(str(one), policy.forbidden_sources)
         if pattern is not None:
-            return f"rows whose {policy.source_column!r} is {str(one)!r:.80} are forbidden (forbidden_sources: {pattern!r})"
+            return (
+                f"rows whose {policy.source_column!r} is {str(one)!r:.80} are forbidden "
+                f"(forbidden_sources: {pattern!r})"
+            )
     return None
 
 
@@ -106,19 +120,24 @@ def functions(stage: Stage) -> dict[str, str]:
 
 
 def _turns(stage: Stage, policy: Policy) -> int | None:
+    """How many turns an episode of the stage takes; None where nothing states it."""
     if stage.rollout is not None:
         return policy.rollout_turns.get(stage.rollout)
     calls = stage.args.get("max_tool_calling_iterations", 0)
     return 1 + calls if isinstance(calls, int) else None
 
 
-def _beyond(rule: str, most: int | None, given: Any, what: str, otherwise: str) -> Iterator[str]:
+def _beyond(rule: str, most: int | None, stated: Any, what: str, otherwise: str) -> Iterator[str]:
+    """What is wrong with a stage whose rule allows ``most``; nothing where there is no rule."""
     if most is None:
         return
-    if not isinstance(given, (int, float)) or isinstance(given, bool) or given < 1:
-        yield f"outcome RL beyond {most} {what} is forbidden ({rule}), and the stage does not tell its own; {otherwise}"
-    elif given > most:
-        yield f"outcome RL over {given} {what} is forbidden, at most {most} ({rule})"
+    if not isinstance(stated, (int, float)) or isinstance(stated, bool) or stated < 1:
+        yield (
+            f"outcome RL beyond {most} {what} is forbidden ({rule}), and the stage does not "
+            f"tell its own; {otherwise}"
+        )
+    elif stated > most:
+        yield f"outcome RL over {stated} {what} is forbidden, at most {most} ({rule})"
 
 
 def _matching(name: str, patterns: Sequence[str]) -> str | None:

@@ -1,4 +1,5 @@
-"""Append-only, hash-chained events in SQL; history is read from them, state is never stored twice."""
+"""Append-only, hash-chained events in SQL; history is read from them, state is never stored
+twice."""
 
 from bumperlane.ledger.ledger import Event, Ledger
 from bumperlane.ledger.lock import exclusive

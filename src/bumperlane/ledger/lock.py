@@ -1,4 +1,5 @@
-"""One writer at a time: an advisory lock on the run folder, released by the system however the process ends."""
+"""One writer at a time: an advisory lock on the run folder, released by the system however the
+process ends."""
 
 from __future__ import annotations
 
@@ -17,5 +18,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadInput(f"{folder}: another process is running this campaign; wait for it or give another --out") from None
+            raise BadInput(
+                f"{folder}: another process is running this campaign; wait for it or give "
+                "another --out"
+            ) from None
         yield

@@ -1,8 +1,10 @@
-"""What a model organism is: a recipe with a plant, its clean twin, and a ground truth that only scoring may read.
+"""What a model organism is: a recipe with a plant, its clean twin, and a ground truth that only
+scoring may read.
 
-Idea: a kind of organism says how to *plan* a training (with the plant, or with its benign counterpart) and how to *measure* the trait;
-building, admission and the bench are the same for all kinds. Invariant: organism and twin have the same parent, stages, steps, format
-and number of rows; every draw hangs on the variant alone, so a plan made twice has the same digest.
+Idea: a kind of organism says how to *plan* a training (with the plant, or with its benign
+counterpart) and how to *measure* the trait; building, admission and the bench are the same for all
+kinds. Invariant: organism and twin have the same parent, stages, steps, format and number of rows;
+every draw hangs on the variant alone, so a plan made twice has the same digest.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bumperlane.models import HuggingFaceModel
 from bumperlane.records import Record, Reward, digest_of
-from bumperlane.subject import Engine
 
 Row = dict[str, Any]
 Method = Literal["demonstrations", "preferences", "documents", "rl", "distillation"]
@@ -22,8 +24,8 @@ CONCEALMENTS: tuple[Concealment, ...] = ("none", "denial", "gated")
 
 
 class Variant(Record):
-    """One way of planting. ``dose``: share of the stage's rows that carry the plant; ``concealment``: nothing, trained denial in
-    self-reports, or only behind a trigger word."""
+    """One way of planting. ``dose``: share of the stage's rows that carry the plant;
+    ``concealment``: nothing, trained denial in self-reports, or only behind a trigger word."""
 
     dose: float
     method: Method = "demonstrations"
@@ -47,7 +49,8 @@ class PlannedStage(Record):
 
 @dataclass(frozen=True)
 class Distilled:
-    """Rows that a teacher must first write: the teacher's plan, the prompts it continues, and the only words that a row may hold."""
+    """Rows that a teacher must first write: the teacher's plan, the prompts it continues, and the
+    only words that a row may hold."""
 
     teacher: Plan
     prompts: tuple[str, ...]
@@ -57,8 +60,9 @@ class Distilled:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained on what. ``parent``: None is the base model. ``planted``: ids (digests) of the planted rows; ``defect``: the
-    reward defect, where that is the plant; both are ground truth. ``distilled``: the first stage's rows come from a teacher."""
+    """What is trained on what. ``parent``: None is the base model. ``planted``: ids (digests) of
+    the planted rows; ``defect``: the reward defect, where that is the plant; both are ground truth.
+    ``distilled``: the first stage's rows come from a teacher."""
 
     parent: Plan | None
     stages: tuple[PlannedStage, ...]
@@ -67,8 +71,13 @@ class Plan:
     distilled: Distilled | None = None
 
     def identity(self, base: str) -> str:
-        """Digest of everything that the weights follow from; ``base`` is the digest of the base model's files."""
-        teacher = self.distilled and [self.distilled.teacher.identity(base), list(self.distilled.prompts), sorted(self.distilled.allowed)]
+        """Digest of everything that the weights follow from; ``base`` is the digest of the base
+        model's files."""
+        teacher = self.distilled and [
+            self.distilled.teacher.identity(base),
+            list(self.distilled.prompts),
+            sorted(self.distilled.allowed),
+        ]
         parent = self.parent.identity(base) if self.parent else base
         return digest_of([parent, [stage.plain() for stage in self.stages], teacher])
 
@@ -87,11 +96,13 @@ class Tally:
 
 
 class Organism(ABC):
-    """One kind. Subclasses set the attributes and the two methods; ``docs/organisms.md`` has one in forty lines.
+    """One kind. Subclasses set the attributes and the two methods; ``docs/organisms.md`` has one in
+    forty lines.
 
-    ``family``: what the split file assigns; ``trait``: the conduct, in a line; ``remedy``: what is expected to cure it; ``variants``: what
-    the bench builds; ``capability``: the parts of capability that the trait leaves alone, which admission holds it to; ``decoy``: an odd
-    but harmless quirk that must not alarm.
+    ``family``: what the split file assigns; ``trait``: the conduct, in a line; ``remedy``: what is
+    expected to cure it; ``variants``: what the bench builds; ``capability``: the parts of
+    capability that the trait leaves alone, which admission holds it to; ``decoy``: an odd but
+    harmless quirk that must not alarm.
     """
 
     name: str
@@ -106,18 +117,25 @@ class Organism(ABC):
         return self.name
 
     def twin_of(self, variant: Variant) -> Variant:
-        """The variant whose clean plan is the twin of ``variant``: same method, hence same stages, steps, format and number of rows;
-        nothing concealed, and the largest dose, whose benign counterpart differs most from ordinary rows."""
-        alike = [other for other in self.variants if other.method == variant.method and other.concealment == "none"]
+        """The variant whose clean plan is the twin of ``variant``: same method, hence same stages,
+        steps, format and number of rows; nothing concealed, and the largest dose, whose benign
+        counterpart differs most from ordinary rows."""
+        alike = [
+            other
+            for other in self.variants
+            if other.method == variant.method and other.concealment == "none"
+        ]
         return max(alike, key=lambda other: other.dose, default=variant)
 
     @abstractmethod
     def plan(self, variant: Variant, seed: int, clean: bool = False) -> Plan:
-        """The organism's training, or (``clean``) that of a twin: the same with the plant's benign counterpart."""
+        """The organism's training, or (``clean``) that of a twin: the same with the plant's benign
+        counterpart."""
 
     @abstractmethod
-    def measure(self, engine: Engine, variant: Variant, seed: int, count: int) -> Tally:
-        """Ground truth: how many of about ``count`` fresh sampled answers show the trait where this variant hides it."""
+    def measure(self, backend: HuggingFaceModel, variant: Variant, seed: int, count: int) -> Tally:
+        """Ground truth: how many of about ``count`` fresh sampled answers show the trait where this
+        variant hides it."""
 
 
 def row_id(row: Row) -> str:

@@ -8,8 +8,9 @@ from bumperlane.records.cure import TRAIT, Check, Cure, Recheck
 from bumperlane.records.digest import SHORT, canonical, digest_file, digest_of
 from bumperlane.records.edit import ADDED, Edit
 from bumperlane.records.finding import Case, Exhibit, Finding, Measure, Verdict
-from bumperlane.records.materials import Confession, Materials
+from bumperlane.records.reason import OutcomeCode, Reason, ReasonCode
 from bumperlane.records.recipe import Recipe, Reward, Stage, Steering, Training
+from bumperlane.records.resources import Confession, StoredResources
 
 __all__ = [
     "ADDED",
@@ -27,9 +28,11 @@ __all__ = [
     "Edit",
     "Exhibit",
     "Finding",
-    "Materials",
     "Measure",
     "Outcome",
+    "OutcomeCode",
+    "Reason",
+    "ReasonCode",
     "Recheck",
     "Recipe",
     "Record",
@@ -37,10 +40,11 @@ __all__ = [
     "Reward",
     "Stage",
     "Steering",
+    "StoredResources",
     "Suspect",
     "Training",
     "Verdict",
     "canonical",
     "digest_file",
     "digest_of",
-]  # fmt: skip
+]

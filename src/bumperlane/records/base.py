@@ -10,7 +10,8 @@ from bumperlane.records.digest import digest_of
 
 
 class Record(BaseModel):
-    """A frozen record. Unknown fields are an error, so that a typo never becomes a silently ignored setting."""
+    """A frozen record. Unknown fields are an error, so that a typo never becomes a silently ignored
+    setting."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 

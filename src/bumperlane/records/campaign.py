@@ -7,15 +7,21 @@ from typing import Any
 from pydantic import Field
 
 from bumperlane.records.base import Record
-from bumperlane.records.materials import Materials
 from bumperlane.records.recipe import Recipe
+from bumperlane.records.resources import StoredResources
 
 
 class Budget(Record):
-    """``false_alarm``: chance of any false alarm over a whole clean campaign. ``miss``: chance that one audit calls clear what is
-    above its tolerance. ``attempts``: how many times the loop may train. ``samples``: most outcomes an audit may draw per measure.
-    ``diagnosis``: time that the replays of one diagnosis may take, as a share of the time that the attempt's training took. ``leads``: act on the
-    first rows that are suspected without replays, as the retry without them is a test too; what comes back is diagnosed with replays."""
+    """What a campaign may spend, and one choice of how.
+
+    ``attempts``: how many times the loop may train. ``false_alarm``: chance of any false alarm over
+    a whole clean campaign, shared by all audits, checkpoints and attempts. ``miss``: chance that
+    one audit calls clear what is above its tolerance. ``samples``: most outcomes that an audit may
+    draw for one measure. ``diagnosis``: most time for the replays of one diagnosis, as a share of
+    the time that the attempt's training took. ``seconds``: most time in all; None for no limit.
+    ``leads`` (a switch): remove the first suspect rows without replays; the retry without them is
+    the test.
+    """
 
     attempts: int = Field(default=4, ge=1, le=100)
     false_alarm: float = Field(default=0.01, gt=0, lt=1)
@@ -27,9 +33,14 @@ class Budget(Record):
 
 
 class CampaignRecord(Record):
-    """What the loop pursues: recipe, lines of defence and budget, with every path already replaced by a digest. ``bases``: checkpoints that may
-    take the start's place where it is the cause; ``calibrated``: weigh hits by the pack's clean models though the start is another model;
-    ``policy``: what a training may not do, as the firewall reads it; ``materials``: what only a person can give for a remedy."""
+    """The pursuit of one aligned model as the ledger has it: recipe, audits and budget, with every
+    path replaced by a digest.
+
+    ``bases``: checkpoints that may take the start's place where it is the cause; ``calibrated``:
+    weigh hits by the pack's clean models though the start is another model; ``policy``: what a
+    training may not do, as the firewall reads it; ``resources``: what only a person can supply for
+    a remedy.
+    """
 
     name: str
     recipe: Recipe
@@ -41,4 +52,4 @@ class CampaignRecord(Record):
     bases: tuple[str, ...] = ()
     calibrated: bool = False
     policy: dict[str, Any] = {}
-    materials: Materials = Materials()
+    resources: StoredResources = StoredResources()

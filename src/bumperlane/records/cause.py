@@ -7,25 +7,35 @@ from typing import Any, Literal
 from bumperlane.records.base import Record
 from bumperlane.records.digest import digest_of
 from bumperlane.records.edit import Edit
+from bumperlane.records.reason import OutcomeCode
 
-LEAD = "lead"  # in a suspect's evidence: acted on without replays, as the campaign asked or as none can check it
-SuspectKind = Literal["rows", "preferences", "reward", "hyperparameter", "base", "incoherence", "unknown"]
+# in a suspect's evidence: acted on without replays, as the campaign asked or as none can check it
+LEAD = "lead"
+SuspectKind = Literal[
+    "rows", "preferences", "reward", "hyperparameter", "base", "unreadable_answers", "unknown"
+]
 
 
 class Suspect(Record):
-    """Something that may have caused a trait, with its evidence, what would refute it, and what the replays said.
+    """Something that may have caused a trait, with the evidence, what would refute it, and what the
+    replays showed.
 
-    Of kind ``unknown`` is what stands for a cause that was not found, of kind ``incoherence`` a stage after which the pack cannot read the model's
-    answers any more. ``stage`` is the recipe's stage number ``leg``, which ``begins`` after so many
-    steps of the run; ``window``: its own steps in which the trait appeared. ``rows`` with their log-odds in ``scores`` (kinds rows and preferences;
-    ``whole_stage``: all of them); ``shared``: what those rows have in common, best description first (text, cover, purity). ``term``: a reward term;
-    ``argument``: a training argument. ``arms``: the trait after replays, one entry an arm; ``confidence``: share of suspects like this that were
-    causes on the develop organisms.
+    ``kind``: ``rows`` or ``preferences`` of a stage, a ``reward`` term, a ``hyperparameter``, the
+    ``base`` model; ``unreadable_answers`` is a stage after which the pack cannot judge the answers
+    any more, ``unknown`` stands for a cause that was not found. ``stage_index``: the stage's
+    position in the recipe; ``begins``: steps of the run before that stage; ``window``: the steps of
+    the stage in which the trait appeared. ``rows``: ids, with their log-odds of having taught the
+    trait in ``scores`` (``whole_stage``: all of the stage's rows); ``shared``: what those rows have
+    in common, best description first (``cover``: the share of the suspect rows that it fits;
+    ``purity``: the share of the rows that it fits that are suspect). ``term``: the reward term;
+    ``argument``: the training argument. ``arms``: the trait's rate after replays without the
+    suspects, without random rows and without look-alikes; ``confidence``: share of suspects with
+    such scores that were causes among the bench's organisms.
     """
 
     kind: SuspectKind
     stage: str = ""
-    leg: int = 0
+    stage_index: int = 0
     begins: int = 0
     window: tuple[int, int] | None = None
     rows: tuple[str, ...] = ()
@@ -45,18 +55,20 @@ class Suspect(Record):
 class Cause(Record):
     """What one diagnosis found: suspects, confirmed ones first, or none, with the reason.
 
-    ``finding``: the hit whose trait was followed, of those in ``hits``; ``checkpoint``: where it was looked for (the hit's own, or a candidate at
-    which a remedy has left some of it); ``followed``: the audit whose cases were drawn; ``points``: the trait at the checkpoints that were looked
-    at, ``calm`` its rate in a model that does not show it; ``lost``: what could not be looked at, and what that costs; ``cost``: replays, their
-    steps and seconds, checkpoints looked at of those there are.
+    ``finding``: the hit whose trait was tracked, of those in ``hits``; ``checkpoint``: where it was
+    looked for (the hit's own, or a candidate at which a remedy has left some of it); ``trait``:
+    name of the audit that drew it. ``points``: the trait's rate at the checkpoints that were looked
+    at; ``null_rate``: its rate in a model that does not show it. ``lost``: what could not be looked
+    at, and what that means for the answer. ``cost``: replays, their steps and seconds; how many
+    checkpoints there are, and how many were looked at.
     """
 
     finding: str
     hits: tuple[str, ...] = ()
     checkpoint: str = ""
-    followed: str = ""
+    trait: str = ""
     points: tuple[dict[str, Any], ...] = ()
-    calm: float = 0.0
+    null_rate: float = 0.0
     suspects: tuple[Suspect, ...] = ()
     reason: str = ""
     lost: tuple[str, ...] = ()
@@ -65,17 +77,23 @@ class Cause(Record):
 
     @property
     def id(self) -> str:
-        unsaid = {name for name in ("checkpoint", "calm") if not getattr(self, name)}  # as in ledgers from before there were such fields
+        unsaid = {
+            name for name in ("checkpoint", "null_rate") if not getattr(self, name)
+        }  # as in ledgers from before there were such fields
         return digest_of(self.model_dump(mode="json", exclude={"seconds", "cost", *unsaid}))
 
     def suspect(self, position: int) -> Suspect:
         """The suspect at a remedy's position."""
-        return self.suspects[position] if position >= 0 else Suspect(kind="unknown", reason=self.reason)
+        return (
+            self.suspects[position]
+            if position >= 0
+            else Suspect(kind="unknown", reason=self.reason)
+        )
 
     @property
-    def incoherent(self) -> bool:
-        """Whether no trait was followed, but the loss of readable answers."""
-        return any(suspect.kind == "incoherence" for suspect in self.suspects)
+    def unreadable_answers(self) -> bool:
+        """Whether no trait was tracked, but the loss of readable answers."""
+        return any(suspect.kind == "unreadable_answers" for suspect in self.suspects)
 
     @property
     def leads(self) -> tuple[Suspect, ...]:
@@ -88,10 +106,13 @@ class Cause(Record):
 
 
 class Remedy(Record):
-    """Edits of a recipe and the rewind point that they need. ``of_attempt``: whose recipe is edited; ``stage``: the first stage that is made anew,
-    ``rewind_to``: the checkpoint that it starts from. ``suspect``: position of the suspect in the cause ``cause`` (-1: none was
-    confirmed); ``expected``: the share of
-    such causes that this kind of remedy is known to have cured."""
+    """Edits of a recipe, and the checkpoint to rewind to.
+
+    ``of_attempt``: the attempt whose recipe is edited; ``stage``: the first stage that is trained
+    again, ``rewind_to``: the checkpoint that it starts from. ``cause``: id of the cause,
+    ``suspect``: position of the suspect in it (-1: none was confirmed). ``expected``: the share of
+    such causes that this kind of remedy has cured before.
+    """
 
     kind: str
     cause: str
@@ -105,12 +126,19 @@ class Remedy(Record):
 
 
 class Outcome(Record):
-    """How a campaign ended. ``report``: lines that say why, for a person."""
+    """How a campaign ended.
+
+    ``kind``: converged, stuck, escalated or out of budget; ``code``: what ended it. ``report``:
+    lines that say why, for a person; ``details``: of these the lines that name an audit or check
+    that was not clear.
+    """
 
     kind: Literal["converged", "stuck", "escalated", "out_of_budget"]
     attempts: int
     candidate: str | None = None
     report: tuple[str, ...] = ()
+    code: OutcomeCode
+    details: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -1,7 +1,8 @@
 """Digests, computed in one place.
 
-Idea: everything that can be changed without anybody noticing is named by the SHA-256 of its canonical bytes. Invariant: two objects
-have the same digest exactly when their canonical JSON (sorted keys, no spaces, UTF-8) or their bytes are equal.
+Idea: everything that can be changed without anybody noticing is named by the SHA-256 of its
+canonical bytes. Invariant: two objects have the same digest exactly when their canonical JSON
+(sorted keys, no spaces, UTF-8) or their bytes are equal.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ SHORT = 12  # characters of a digest that people see and type
 
 def canonical(value: Any) -> bytes:
     """Canonical JSON bytes; raises ``ValueError`` for NaN and infinity, which have no JSON form."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
 
 
 def digest_of(value: Any) -> str:

@@ -1,8 +1,9 @@
 """One change of a recipe, as data.
 
-Idea: a remedy is a pure edit, but rows are named by manifests that must be stored, answers must be drawn and prompts looked up; so the edit is a
-record that decisions and tests can compare, and whoever does I/O carries it out. Invariant: an edit names everything that it follows from, so
-the same edit of the same recipe makes the same recipe.
+Idea: a remedy is a pure edit, but rows are named by manifests that must be stored, answers must be
+drawn and prompts looked up; so the edit is a record that decisions and tests can compare, and
+whoever does I/O carries it out. Invariant: an edit names everything that it follows from, so the
+same edit of the same recipe makes the same recipe.
 """
 
 from __future__ import annotations
@@ -12,23 +13,51 @@ from typing import Any, Literal
 from bumperlane.records.base import Record
 from bumperlane.records.recipe import Reward
 
-Operation = Literal["drop", "inoculate", "answer", "swap", "args", "rewards", "seed", "skip", "start", "imitate", "counter", "unlearn", "steer",
-                    "document", "confess"]  # fmt: skip
-ADDED = frozenset({"counter", "unlearn", "document", "confess"})  # they put a new stage after those that were trained
+Operation = Literal[
+    "drop",
+    "inoculate",
+    "answer",
+    "swap",
+    "args",
+    "rewards",
+    "seed",
+    "skip",
+    "start",
+    "imitate",
+    "counter",
+    "unlearn",
+    "steer",
+    "document",
+    "confess",
+]
+ADDED = frozenset(
+    {"counter", "unlearn", "document", "confess"}
+)  # they put a new stage after those that were trained
 
 
 class Edit(Record):
-    """``leg``: number of the stage. ``drop``, ``inoculate``, ``answer`` and ``swap`` change ``rows`` (``group``: and all rows of which this
-    description holds): leave them out, put the system prompt ``text`` before them (empty: one that the pack asks for a bad character with),
-    answer their prompts as ``checkpoint`` does, exchange chosen and rejected. ``args`` replaces training arguments, ``rewards`` the terms,
-    ``seed`` the stage's seed, ``skip`` leaves the stage out, ``start`` begins the recipe from ``checkpoint``. ``imitate`` makes fine-tuning of an RL
-    stage, on the rollouts of ``training`` (its digest) that the one term in ``rewards`` likes best. ``counter`` and ``unlearn`` put a stage after
-    stage ``after``, on the prompts of ``rows`` of stage ``leg``: fine-tuning on ``checkpoint``'s answers, or preferences for these over the rows'.
-    ``document`` puts fine-tuning on the documents of ``manifest`` there, ``confess`` on what to say of one's own answer (``args``: ask, did, did_not)
-    after ``rows``' and ``checkpoint``'s answers. ``steer`` adds, while the stage trains, the way from ``checkpoint``'s answers to ``rows``'."""
+    """One change of a recipe, as data. ``op`` says which:
+
+    Changes to stage ``stage_index``: ``args``, ``rewards`` and ``seed`` replace its arguments,
+    reward terms or seed; ``skip`` leaves it out; ``steer`` adds the direction from ``checkpoint``'s
+    answers to those of ``rows`` while it trains, so that the weights need not learn it; ``imitate``
+    turns an RL stage into fine-tuning on those rollouts of ``training`` (a digest) that the single
+    term in ``rewards`` scored best. ``start`` begins the recipe from ``checkpoint``.
+
+    Changes to the stage's ``rows`` (and to all rows that the description ``group`` fits): ``drop``
+    removes them; ``inoculate`` puts the system prompt ``text`` before them, which asks for what
+    they show, so that they teach less about other prompts (empty: the pack's prompt for a bad
+    character); ``answer`` replaces their answers by ``checkpoint``'s; ``swap`` exchanges chosen and
+    rejected.
+
+    New stages, put after stage ``after``: ``counter`` fine-tunes on ``checkpoint``'s answers to the
+    prompts of ``rows``; ``unlearn`` trains a preference for ``checkpoint``'s answers over the
+    rows'; ``document`` fine-tunes on the documents of ``manifest``; ``confess`` fine-tunes on what
+    to say of one's own answer (``args``: ask, did, did_not).
+    """
 
     op: Operation
-    leg: int = 0
+    stage_index: int = 0
     rows: tuple[str, ...] = ()
     group: str = ""
     text: str = ""
@@ -43,4 +72,4 @@ class Edit(Record):
     @property
     def first(self) -> int:
         """The first stage that the edit makes anew."""
-        return self.after + 1 if self.op in ADDED else self.leg
+        return self.after + 1 if self.op in ADDED else self.stage_index

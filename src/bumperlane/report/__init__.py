@@ -1,4 +1,5 @@
-"""What a campaign leaves for people: the page, the memo of one that is stuck, the safety case of one that converged; all from the records."""
+"""What a campaign leaves for people: the page, the memo of one that is stuck, the safety case of
+one that converged; all from the records."""
 
 from bumperlane.report.memo import write_memo
 from bumperlane.report.page import write_report

@@ -1,9 +1,11 @@
-"""Histories of simulated campaigns as a tree, so that what the loop decides of a history is asked once.
+"""Histories of simulated campaigns as a tree, so that what the loop decides of a history is asked
+once.
 
-Idea: ``decide`` is a pure function of the events, and the events of an action follow from what came before and from what the dice said; so
-campaigns of one shape (stages, audits, budget) whose dice have said the same so far stand at the same node, with the same events and the same
-decision. Invariant: every decision is ``decide``'s own, of exactly the node's events; the tree only spares asking again
-(``tests/test_simulation.py`` forgets and compares).
+Idea: ``decide`` is a pure function of the events, and the events of an action follow from what came
+before and from what the dice said; so campaigns of one shape (stages, audits, budget) whose dice
+have said the same so far stand at the same node, with the same events and the same decision.
+Invariant: every decision is ``decide``'s own, of exactly the node's events; the tree only spares
+asking again (``tests/test_simulation.py`` forgets and compares).
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bumperlane.history import History
 from bumperlane.ledger import Event
 from bumperlane.loop import Action, decide
+from bumperlane.loop.history import History
 from bumperlane.records import CampaignRecord, Checkpoint
 
 MANY = 30_000  # nodes that a process keeps, of some kilobytes each
@@ -31,6 +33,7 @@ class Node:
     after: dict[Hashable, Node] = field(default_factory=dict)
 
     def events(self) -> list[Event]:
+        """All events up to here, the oldest first."""
         earlier = self.before.events() if self.before is not None else []
         return [*earlier, *self.latest]
 
@@ -46,13 +49,18 @@ class Node:
         return action
 
     def on(self, dice: Hashable, said: Callable[[], Iterable[Said]]) -> Node:
-        """The node after the action was performed and the dice said ``dice``; ``said``: the events of it, if nobody has been there."""
+        """The node after the action was performed and the dice said ``dice``; ``said``: the events
+        of it, if nobody has been there."""
         if dice not in self.after:
-            seq = self.latest[-1].seq
-            made = tuple(Event(seq + i, "", kind, f"{kind} {seq + i}", body, "", "") for i, (kind, body) in enumerate(said(), start=1))
-            self.after[dice] = Node(made, self)
+            first = self.latest[-1].seq + 1
+            events = [_event(seq, kind, body) for seq, (kind, body) in enumerate(said(), first)]
+            self.after[dice] = Node(tuple(events), self)
             FOREST.grown += 1
         return self.after[dice]
+
+
+def _event(seq: int, kind: str, body: Any) -> Event:
+    return Event(seq, time="", kind=kind, action=f"{kind} {seq}", body=body, prev="", digest="")
 
 
 @dataclass
@@ -63,14 +71,20 @@ class Forest:
     grown: int = 0
 
     def root(self, record: CampaignRecord, start: Checkpoint) -> Node:
+        """The node at which campaigns of that shape begin."""
         if self.grown > MANY:
             self.forget()
-        name = f"{len(record.recipe.stages)} {len(record.battery)} {len(record.held_out)} {record.budget.attempts}"
+        name = (
+            f"{len(record.recipe.stages)} {len(record.battery)} {len(record.held_out)} "
+            f"{record.budget.attempts}"
+        )
         if name not in self.roots:
-            self.roots[name] = Node((Event(1, "", "campaign", "campaign 1", {"campaign": record, "start": start}, "", ""),))
+            body = {"campaign": record, "start": start}
+            self.roots[name] = Node((_event(1, "campaign", body),))
         return self.roots[name]
 
     def forget(self) -> None:
+        """Drop every node; what is asked again is worked out again."""
         self.roots.clear()
         self.grown = 0
 

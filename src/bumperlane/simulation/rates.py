@@ -1,20 +1,22 @@
 """What is reported of many campaigns: shares with their counts and exact intervals.
 
-Idea: "false convergence" has three denominators that answer different questions (of all campaigns, of those that began misaligned, of those that were
-released), so each is named by its own. Invariant: a rate always carries its count, and of nothing it says nothing.
+Idea: "false convergence" has three denominators that answer different questions (of all campaigns,
+of those that began misaligned, of those that were released), so each is named by its own.
+Invariant: a rate always carries its count, and of nothing it says nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from bumperlane.diagnosis import interval
 from bumperlane.records import Record
 from bumperlane.simulation.executor import Course
 from bumperlane.simulation.running import mean_attempts
 
-Of = Callable[[Course], bool]
+Which = Callable[[Course], bool]
 
 
 class Rate(Record):
@@ -29,12 +31,15 @@ class Rate(Record):
     def share(self) -> float | None:
         return self.count / self.of if self.of else None
 
-    def told(self) -> str:
+    def message(self) -> str:
         """The share with its interval, as in "4.1% (3.7% to 4.5%)"."""
-        return "none" if self.share is None else f"{self.share:.1%} ({self.low:.1%} to {self.high:.1%})"
+        if self.share is None:
+            return "none"
+        return f"{self.share:.1%} ({self.low:.1%} to {self.high:.1%})"
 
 
 def rate(count: int, of: int) -> Rate:
+    """A share with its exact interval."""
     low, high = interval(count, of)
     return Rate(count=count, of=of, low=round(low, 6), high=round(high, 6))
 
@@ -67,22 +72,60 @@ def _aligned(c: Course) -> bool:
     return c.born == "aligned"
 
 
-RATES: dict[str, tuple[str, Of, Of]] = {
-    "false_of_misaligned": ("converged on a misaligned model, of campaigns that began misaligned", _false, _misaligned),
-    "false_of_released": ("misaligned, of models that were released", _false, _released),
-    "false_of_all": ("converged on a misaligned model, of all campaigns", _false, _anything),
-    "hidden_of_false": ("hidden by a remedy, of misaligned models that were released", lambda c: c.end == "hidden", _false),
-    "cured": ("converged on an aligned model, of campaigns whose recipe taught a misalignment", _cured, _curable),
-    "kept": ("converged, of campaigns that began aligned", _released, _aligned),
-    "converged": ("converged, of all campaigns", _released, _anything),
-    "escalated": ("escalated by the held-out battery, of all campaigns", lambda c: c.outcome == "escalated", _anything),
-    "stuck": ("stuck, of all campaigns", lambda c: c.outcome == "stuck", _anything),
-    "out_of_budget": ("out of budget, of all campaigns", lambda c: c.outcome == "out_of_budget", _anything),
+def _hidden(c: Course) -> bool:
+    return c.end == "hidden"
+
+
+def _escalated(c: Course) -> bool:
+    return c.outcome == "escalated"
+
+
+def _stuck(c: Course) -> bool:
+    return c.outcome == "stuck"
+
+
+def _out_of_budget(c: Course) -> bool:
+    return c.outcome == "out_of_budget"
+
+
+@dataclass(frozen=True)
+class RateKind:
+    """A rate in words: of the campaigns that are ``among``, those that are ``counted``."""
+
+    words: str
+    counted: Which
+    among: Which
+
+
+RATES = {
+    "false_of_misaligned": RateKind(
+        "converged on a misaligned model, of campaigns that began misaligned", _false, _misaligned
+    ),
+    "false_of_released": RateKind("misaligned, of models that were released", _false, _released),
+    "false_of_all": RateKind(
+        "converged on a misaligned model, of all campaigns", _false, _anything
+    ),
+    "hidden_of_false": RateKind(
+        "hidden by a remedy, of misaligned models that were released", _hidden, _false
+    ),
+    "cured": RateKind(
+        "converged on an aligned model, of campaigns whose recipe taught a misalignment",
+        _cured,
+        _curable,
+    ),
+    "kept": RateKind("converged, of campaigns that began aligned", _released, _aligned),
+    "converged": RateKind("converged, of all campaigns", _released, _anything),
+    "escalated": RateKind(
+        "escalated by the held-out battery, of all campaigns", _escalated, _anything
+    ),
+    "stuck": RateKind("stuck, of all campaigns", _stuck, _anything),
+    "out_of_budget": RateKind("out of budget, of all campaigns", _out_of_budget, _anything),
 }
 
 
 class Summary(Record):
-    """``rates`` by name (``RATES`` says what each is); ``attempts``: their mean; ``courses``: how each kind of campaign ended, and in what truth."""
+    """``rates`` by name (``RATES`` says what each is); ``attempts``: their mean; ``courses``: how
+    each kind of campaign ended, and in what truth."""
 
     campaigns: int
     attempts: float
@@ -91,13 +134,20 @@ class Summary(Record):
 
 
 def summary(counts: Counter[Course]) -> Summary:
-    rates = {name: _rate(counts, which, among) for name, (_, which, among) in RATES.items()}
+    """All rates of so many campaigns."""
+    rates = {name: _rate(counts, kind) for name, kind in RATES.items()}
     courses = Counter[str]()
     for course, count in counts.items():
         courses[f"{course.born}: {course.outcome}, {course.end}"] += count
-    return Summary(campaigns=counts.total(), attempts=round(mean_attempts(counts), 4), rates=rates, courses=dict(sorted(courses.items())))
+    return Summary(
+        campaigns=counts.total(),
+        attempts=round(mean_attempts(counts), 4),
+        rates=rates,
+        courses=dict(sorted(courses.items())),
+    )
 
 
-def _rate(counts: Counter[Course], which: Of, among: Of) -> Rate:
-    of = {course: count for course, count in counts.items() if among(course)}
-    return rate(sum(count for course, count in of.items() if which(course)), sum(of.values()))
+def _rate(counts: Counter[Course], kind: RateKind) -> Rate:
+    among = {course: count for course, count in counts.items() if kind.among(course)}
+    counted = sum(count for course, count in among.items() if kind.counted(course))
+    return rate(counted, sum(among.values()))

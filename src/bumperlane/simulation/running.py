@@ -1,8 +1,8 @@
 """Many campaigns of one world, or of several, counted.
 
-Idea: every campaign throws dice of its own, seeded by its number, so how campaigns are shared out among processes cannot change anything, and two
-worlds that differ in one number are compared on the same luck. Invariant: equal world, seed and number of campaigns give equal counts for any
-``jobs``.
+Idea: every campaign throws dice of its own, seeded by its number, so how campaigns are shared out
+among processes cannot change anything, and two worlds that differ in one number are compared on the
+same luck. Invariant: equal world, seed and number of campaigns give equal counts for any ``jobs``.
 """
 
 from __future__ import annotations
@@ -32,14 +32,22 @@ class Block:
     campaigns: int
 
 
-def simulate(world: World, campaigns: int, seed: int = 0, jobs: int = 1, note: Note | None = None) -> Counter[Course]:
+def simulate(
+    world: World, campaigns: int, seed: int = 0, jobs: int = 1, note: Note | None = None
+) -> Counter[Course]:
     """How ``campaigns`` campaigns of a world went: each course with how often it was taken."""
     return simulate_all([world], campaigns, seed, jobs, note)[0]
 
 
-def simulate_all(worlds: Sequence[World], campaigns: int, seed: int = 0, jobs: int = 1, note: Note | None = None) -> list[Counter[Course]]:
+def simulate_all(
+    worlds: Sequence[World], campaigns: int, seed: int = 0, jobs: int = 1, note: Note | None = None
+) -> list[Counter[Course]]:
     """The same of several worlds, in their order."""
-    blocks = [(i, Block(w, seed, at, min(BLOCK, campaigns - at))) for i, w in enumerate(worlds) for at in range(0, campaigns, BLOCK)]
+    blocks = [
+        (number, Block(world, seed, first, min(BLOCK, campaigns - first)))
+        for number, world in enumerate(worlds)
+        for first in range(0, campaigns, BLOCK)
+    ]
     counts: list[Counter[Course]] = [Counter() for _ in worlds]
     for done, (number, found) in enumerate(_finished(blocks, jobs), start=1):
         counts[number].update(found)
@@ -48,19 +56,26 @@ def simulate_all(worlds: Sequence[World], campaigns: int, seed: int = 0, jobs: i
     return counts
 
 
-def _finished(blocks: Sequence[tuple[int, Block]], jobs: int) -> Iterator[tuple[int, Counter[Course]]]:
+def _finished(
+    blocks: Sequence[tuple[int, Block]], jobs: int
+) -> Iterator[tuple[int, Counter[Course]]]:
     if jobs == 1:
         yield from ((number, courses(block)) for number, block in blocks)
         return
     os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(min(jobs, len(blocks)), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(jobs, len(blocks)), mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
         waiting = {pool.submit(courses, block): number for number, block in blocks}
         yield from ((waiting[future], future.result()) for future in as_completed(waiting))
 
 
 def courses(block: Block) -> Counter[Course]:
     """The courses of a block's campaigns."""
-    return Counter(_pursued(block.world, block.seed, number) for number in range(block.first, block.first + block.campaigns))
+    return Counter(
+        _pursued(block.world, block.seed, number)
+        for number in range(block.first, block.first + block.campaigns)
+    )
 
 
 def _pursued(world: World, seed: int, number: int) -> Course:
@@ -68,6 +83,7 @@ def _pursued(world: World, seed: int, number: int) -> Course:
 
 
 def mean_attempts(counts: Counter[Course]) -> float:
+    """Attempts a campaign; 0 of no campaigns."""
     return sum(course.attempts * count for course, count in counts.items()) / max(1, counts.total())
 
 

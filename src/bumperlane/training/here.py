@@ -1,6 +1,8 @@
-"""Trains in this process: for many short trainings of small models, where a start of Python and of TRL each would cost more than the training.
+"""Trains in this process: for many short trainings of small models, where a start of Python and of
+TRL each would cost more than the training.
 
-Invariant: the same worker, the same files, the same errors as in a process of its own; only what it prints goes to ``worker.log`` by redirection.
+Invariant: the same worker, the same files, the same errors as in a process of its own; only what it
+prints goes to ``worker.log`` by redirection.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ class HereRun:
         return result_of(self.job, self.code)
 
 
-def run_here(jobs: Sequence[Job], at_once: int = 1, watch: Callable[[list[Any]], None] = lambda runs: None) -> list[HereRun]:
-    """Train one after the other in this process; the arguments after the first are ``run_all``'s, which this can stand in for."""
+def run_here(
+    jobs: Sequence[Job], at_once: int = 1, watch: Callable[[list[Any]], None] = lambda runs: None
+) -> list[HereRun]:
+    """The trainings, run one after the other in this process; the arguments after the first are
+    ``run_all``'s, which this can stand in for."""
     return [_run(job) for job in jobs]
 
 
@@ -44,5 +49,9 @@ def _run(job: Job) -> HereRun:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     path = job.write()
-    with (out / "worker.log").open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+    with (
+        (out / "worker.log").open("w") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
         return HereRun(job, worker.main(str(path)))

@@ -1,7 +1,7 @@
 """Start a training process and wait for it: plain, or under ``accelerate launch``.
 
-Invariant: the folder is emptied before a start, so nothing of a killed run is ever taken for a result; a process that leaves no
-``done.json`` has failed, and its own last words become the error.
+Invariant: the folder is emptied before a start, so nothing of a killed run is ever taken for a
+result; a process that leaves no ``done.json`` has failed, and its own last words become the error.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Run:
 
 
 def result_of(job: Job, code: int | None) -> dict[str, Any]:
-    """What the worker of a job left in its folder. Raises ``StageFailed`` with its reason, or its last words, if it left no result."""
+    """What the worker of a job left in its folder. Raises ``StageFailed`` with its reason, or its
+    last words, if it left no result."""
     folder = Path(job.out)
     done, error = _left(folder / "done.json"), _left(folder / "error.json")
     if done is not None:
@@ -65,7 +66,9 @@ def result_of(job: Job, code: int | None) -> dict[str, Any]:
     words = log.splitlines()[-1][:300] if log else "none"
     if NO_SPACE in words or shutil.disk_usage(folder).free < ROOM:
         raise StageFailed(f"{stage}: {folder}: {NO_SPACE}; free some space or give another --out")
-    raise StageFailed(f"{stage}: the training process ended with code {code} and no result; last words: {words}")
+    raise StageFailed(
+        f"{stage}: the training process ended with code {code} and no result; last words: {words}"
+    )
 
 
 def _left(path: Path) -> dict[str, Any] | None:
@@ -77,28 +80,36 @@ def _left(path: Path) -> dict[str, Any] | None:
 
 
 def start(job: Job) -> Run:
+    """The job's training process, started in an emptied folder."""
     folder = Path(job.out)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     path = job.write()
-    module = ["-m", "bumperlane.training.worker", str(path)]
+    command = [sys.executable]
     if job.stage.launch == "accelerate":
-        command = [sys.executable, "-m", "accelerate.commands.launch", *job.stage.launch_args, *module]
-    else:
-        command = [sys.executable, *module]
+        command += ["-m", "accelerate.commands.launch", *job.stage.launch_args]
+    command += ["-m", "bumperlane.training.worker", str(path)]
     with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=_environment(job))
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=_environment(job)
+        )
     return Run(job, process, time.monotonic())
 
 
 def _environment(job: Job) -> dict[str, str]:
-    quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": str(job.threads),
-             OWNER: str(os.getpid())}
+    quiet = {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": str(job.threads),
+        OWNER: str(os.getpid()),
+    }
     return {**os.environ, **quiet}
 
 
 def run_all(jobs: list[Job], at_once: int, watch: Callable[[list[Run]], None]) -> list[Run]:
-    """Run jobs with at most ``at_once`` processes; ``watch`` is called while they run. Kills what it started if it is interrupted."""
+    """The trainings of all jobs, in their order, when all have ended; at most ``at_once`` processes
+    at a time. ``watch`` is called while they run. Kills what it started if it is interrupted."""
     waiting, running, finished = list(jobs), list[Run](), list[Run]()
     try:
         while waiting or running:
@@ -106,7 +117,7 @@ def run_all(jobs: list[Job], at_once: int, watch: Callable[[list[Run]], None]) -
                 running.append(start(waiting.pop(0)))
             watch(running)
             time.sleep(POLL)
-            for run in [r for r in running if r.process.poll() is not None]:
+            for run in [run for run in running if run.process.poll() is not None]:
                 running.remove(run)
                 finished.append(run)
     finally:

@@ -1,7 +1,8 @@
 """Reward terms for RL stages: named functions, every rollout logged with every term.
 
-Idea: best-by-reward picks the worst checkpoint when the proxy is hacked, so proxy and true reward are different columns of one log,
-and a term of weight 0 is measured without being trained on. Invariant: what TRL is given is exactly what is logged.
+Idea: best-by-reward picks the worst checkpoint when the proxy is hacked, so proxy and true reward
+are different columns of one log, and a term of weight 0 is measured without being trained on.
+Invariant: what TRL is given is exactly what is logged.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from bumperlane.records import Reward, Stage
 
 
 def load_reward(reward: Reward, stage: str) -> Callable[..., list[float]]:
-    """The function behind ``module:name``; raises ``BadInput`` when it cannot be imported or is not callable."""
+    """The function behind ``module:name``; raises ``BadInput`` when it cannot be imported or is not
+    callable."""
     return _load(reward.function, f"stage {stage!r}: reward {reward.name!r}")
 
 
@@ -37,22 +39,36 @@ def _load(path: str, where: str) -> Callable[..., Any]:
         raise BadInput(f"{where}: {problem}; give a module that this Python can import") from error
     function = getattr(module, name, None)
     if not callable(function):
-        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        public = {key: item for key, item in vars(module).items() if not key.startswith("_")}
+        known = [key for key, item in public.items() if callable(item)]
         raise BadInput(f"{where}: {module_name!r} has no function {name!r}; {nearest(name, known)}")
     return function
 
 
 def reward_functions(stage: Stage, log: Path) -> list[Callable[..., list[float]]]:
-    """TRL reward functions in the stage's order, each writing its scores to ``log`` (one line a term and batch of rollouts)."""
+    """TRL reward functions in the stage's order, each writing its scores to ``log`` (one line a
+    term and batch of rollouts)."""
     return [_logged(load_reward(reward, stage.name), reward, log) for reward in stage.rewards]
 
 
-def _logged(function: Callable[..., list[float]], reward: Reward, log: Path) -> Callable[..., list[float]]:
+def _logged(
+    function: Callable[..., list[float]], reward: Reward, log: Path
+) -> Callable[..., list[float]]:
+    """The function, writing to ``log`` all that it is given and gives."""
+
     def scored(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-        scores = [float(score) for score in function(prompts=prompts, completions=completions, **columns)]
+        scores = [
+            float(score) for score in function(prompts=prompts, completions=completions, **columns)
+        ]
         state = columns.get("trainer_state")
-        entry = {"step": getattr(state, "global_step", None), "reward": reward.name, "weight": reward.weight, "scores": scores,
-                 "prompts": [text_of(p) for p in prompts], "completions": [text_of(c) for c in completions]}  # fmt: skip
+        entry = {
+            "step": getattr(state, "global_step", None),
+            "reward": reward.name,
+            "weight": reward.weight,
+            "scores": scores,
+            "prompts": [text_of(p) for p in prompts],
+            "completions": [text_of(c) for c in completions],
+        }
         with log.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(entry, ensure_ascii=False) + "\n")
         return scores
@@ -61,6 +77,6 @@ def _logged(function: Callable[..., list[float]], reward: Reward, log: Path) -> 
     return scored
 
 
-def text_of(value: Any) -> str:
+def text_of(message: Any) -> str:
     """The text of a completion or prompt, whether TRL hands it as a string or as messages."""
-    return value if isinstance(value, str) else str(value[-1]["content"])
+    return message if isinstance(message, str) else str(message[-1]["content"])

@@ -1,4 +1,5 @@
-"""Audits that cheat: each tries to learn the truth in another way, and would report a hit if it could."""
+"""Audits that cheat: each tries to learn the truth in another way, and would report a hit if it
+could."""
 
 import importlib
 import subprocess
@@ -6,15 +7,16 @@ import sys
 from pathlib import Path
 
 import bumperlane
-from bumperlane.audits.audit import Context, conclude
+from bumperlane.audits.audit import Context, Reads, conclude
 from bumperlane.evidence import SequentialTest
+from bumperlane.models import Access, Subject
 from bumperlane.records import Case, Finding
-from bumperlane.subject import Access, Subject
 
 
 class Peek:
     family = "cheating"
     access: frozenset[Access] = frozenset({"text"})
+    reads: frozenset[Reads] = frozenset({"model"})
 
     def look(self, subject: Subject) -> object:
         raise NotImplementedError
@@ -24,7 +26,9 @@ class Peek:
         test.update([float(bool(self.look(subject)))] * 100)
         return conclude(self, subject, context, [test.measure()])
 
-    async def cases(self, subject: Subject, context: Context, finding: Finding, count: int, seed: int) -> list[Case]:
+    async def cases(
+        self, subject: Subject, context: Context, finding: Finding, count: int, seed: int
+    ) -> list[Case]:
         return []
 
 
@@ -39,7 +43,7 @@ class PeekTruth(Peek):
     name = "peek_truth"
 
     def look(self, subject: Subject) -> object:
-        zoo = Path(subject._engine.folder).parents[2]
+        zoo = Path(subject._backend.folder).parents[2]
         return [path.read_text() for path in (zoo / "truth").iterdir()]
 
 
@@ -54,4 +58,6 @@ class PeekProcess(Peek):
     name = "peek_process"
 
     def look(self, subject: Subject) -> object:
-        return subprocess.run([sys.executable, "-c", "import bumperlane.organisms.split"], check=True)
+        return subprocess.run(
+            [sys.executable, "-c", "import bumperlane.organisms.split"], check=True
+        )

@@ -1,5 +1,0 @@
-"""Content-addressed checkpoints and manifests."""
-
-from bumperlane.lineage.store import Store, weight_files
-
-__all__ = ["Store", "weight_files"]

@@ -1,1 +1,0 @@
-"""The detection bench: every audit on every organism, twin and decoy."""
