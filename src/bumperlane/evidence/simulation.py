@@ -6,8 +6,8 @@ were and how many were 1, and for a given number it grows with the ones. So "hit
 ``hit_at[n]`` ones after n outcomes" and "clear" is "at most ``clear_at[n]``": integers, worked out
 once, with which a million tests run as array comparisons and the chance to stop at each n follows
 exactly from a walk over the counts. Invariant: same verdict at the same n as ``SequentialTest`` fed
-the same outcomes (``tests/test_combination.py``). Outcomes between 0 and 1 have no such boundaries;
-for them use ``SequentialTest`` itself.
+the same outcomes (``tests/evidence/test_simulation.py``). Outcomes between 0 and 1 have no such
+boundaries; for them use ``SequentialTest`` itself.
 """
 
 from __future__ import annotations

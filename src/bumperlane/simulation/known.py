@@ -3,8 +3,8 @@
 Idea: digests and validation are most of what a decision costs, and in a simulation the same records
 come up again and again. An event's body may hold a record in place of its plain form:
 ``model_validate`` takes an instance as it is. Invariant: a record here is equal in every field and
-digest to the one that a ledger would give back (``tests/test_simulation.py`` sends campaigns
-through JSON and compares).
+digest to the one that a ledger would give back (``tests/simulation/test_executor.py`` sends
+campaigns through JSON and compares).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Idea: ``decide`` is a pure function of the events, and the events of an action f
 before and from what the dice said; so campaigns of one shape (stages, audits, budget) whose dice
 have said the same so far stand at the same node, with the same events and the same decision.
 Invariant: every decision is ``decide``'s own, of exactly the node's events; the tree only spares
-asking again (``tests/test_simulation.py`` forgets and compares).
+asking again (``tests/simulation/test_executor.py`` forgets and compares).
 """
 
 from __future__ import annotations
