@@ -32,7 +32,6 @@ ASIDE = (
     "audits/measured.py",
     "audits/plan.py",
     "audits/loaders.py",
-    "audits/pack_files.py",
     "audits/standalone.py",
     "audits/isolation.py",
     "audits/capability.py",

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bumperlane.audits.calibration import code_digest
 from bumperlane.bench.cases import Case
 from bumperlane.campaign import Campaign, open_campaign
 from bumperlane.errors import BadInput
@@ -32,15 +31,18 @@ from bumperlane.records import Record, digest_of
 from bumperlane.store import Store
 
 ROOMS = (
+    "records",
+    "store",
+    "models",
+    "training",
+    "evidence",
+    "audits",
+    "diagnosis",
+    "remedies",
+    "firewall",
     "loop",
     "execution",
     "campaign",
-    "diagnosis",
-    "remedies",
-    "records",
-    "store",
-    "training",
-    "firewall",
 )
 KEPT = 8  # checkpoints a stage
 # Trainings that the replays of one diagnosis may take: these trainings are as short as a few
@@ -203,7 +205,7 @@ def loop_digest() -> str:
         for file in sorted(files)
         if file.suffix in (".py", ".json")
     ]
-    return digest_of([texts, code_digest(), base_digest()])
+    return digest_of([texts, base_digest()])
 
 
 def score_campaign(case: Case, folder: Path, unfinished: bool = False) -> Path:

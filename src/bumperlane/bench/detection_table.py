@@ -125,20 +125,6 @@ def markdown(table: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def families_markdown(table: dict[str, Any]) -> str:
-    """Share of each family's organisms that the battery and each audit catch."""
-    names = list(table["audits"])
-    rows = [_row("family", "counted", "battery", *names), _rule(3 + len(names))]
-    for family, entry in table["families"].items():
-        if entry["built"] and not entry["counted"]:
-            not_taken = f"| {family} | 0 of {entry['built']}: did not take |"
-            rows.append(not_taken + " |" * (len(names) + 1))
-        elif entry["counted"]:
-            cells = [share(entry["detectors"][name]["tpr"]) for name in ("battery", *names)]
-            rows.append(_row(family, count_of(entry, "counted", "built"), *cells))
-    return "\n".join(rows)
-
-
 def groups_markdown(table: dict[str, Any]) -> str:
     """Share of each family's organisms that each group alarms on."""
     found, alarm = table["groups"], table["alarm"]
